@@ -1,0 +1,71 @@
+"""Colours of skin, eyes, lips, hair and cloth in linear RGB, from factors in [0, 1]."""
+
+from __future__ import annotations
+
+import colorsys
+
+import torch
+from torch import Tensor
+
+from synth.heads.factors import Hair, Identity
+from synth.heads.maths import mix, step, stream
+
+# Square roots of linear reflectance (so that mixing looks even), from pale to deep brown.
+SKIN = ((0.92, 0.76, 0.68), (0.88, 0.68, 0.57), (0.80, 0.58, 0.45), (0.67, 0.45, 0.32), (0.50, 0.32, 0.22), (0.35, 0.22, 0.16))
+IRIS = ((0.16, 0.08, 0.04), (0.28, 0.15, 0.07), (0.34, 0.28, 0.12), (0.22, 0.36, 0.42), (0.30, 0.42, 0.52))
+HAIR = (
+    (0.014, 0.012, 0.012), (0.030, 0.021, 0.016), (0.075, 0.045, 0.028), (0.16, 0.092, 0.05),
+    (0.29, 0.18, 0.09), (0.46, 0.32, 0.165), (0.66, 0.52, 0.32), (0.78, 0.70, 0.54),
+)  # fmt: skip
+
+
+def palette(colours: tuple[tuple[float, float, float], ...], at: float) -> Tensor:
+    """(3,) colour at `at` in [0, 1] along a list of colours."""
+    table = torch.tensor(colours)
+    at = min(1.0, max(0.0, at)) * (len(colours) - 1)
+    i = min(int(at), len(colours) - 2)
+    return mix(table[i], table[i + 1], at - i)
+
+
+def hsl(hue: float, saturation: float, lightness: float) -> Tensor:
+    """(3,) linear RGB of a display hue, saturation and lightness."""
+    return torch.tensor(colorsys.hls_to_rgb(hue, lightness, saturation)).clamp(0.01, 0.97) ** 2.2
+
+
+def skin_colour(identity: Identity) -> Tensor:
+    """(3,) linear skin reflectance with a little personal tint."""
+    tint = 1 + 0.025 * torch.randn(3, generator=stream(identity.noise, 1))
+    return (palette(SKIN, identity.skin**1.15) * tint).clamp(0.05, 0.97) ** 2
+
+
+def lip_colour(identity: Identity, skin: Tensor) -> Tensor:
+    """(3,) linear lip reflectance: flushed skin, or lipstick as makeup grows."""
+    natural = skin * torch.tensor([0.86, 0.50, 0.52])
+    shades = ((0.42, 0.05, 0.07), (0.55, 0.16, 0.17), (0.36, 0.06, 0.14))
+    lipstick = palette(shades, float(torch.rand((), generator=stream(identity.noise, 2))))
+    return mix(natural, lipstick, 0.7 * step(0.4, 1.0, identity.makeup))
+
+
+def iris_colour(identity: Identity) -> Tensor:
+    """(3,) linear iris colour, from dark brown over hazel to blue grey."""
+    return palette(IRIS, identity.iris)
+
+
+def hair_colour(hair: Hair) -> Tensor:
+    """(3,) linear hair reflectance: a lightness ramp, made redder or ashier by hue, then greyed or dyed."""
+    colour = palette(HAIR, hair.lightness**1.1)
+    warm = hair.hue - 0.5
+    red = torch.tensor([1 + 1.0 * max(0.0, warm), 1 - 0.35 * max(0.0, warm), 1 - 0.9 * max(0.0, warm)])
+    ash = max(0.0, -warm)
+    colour = mix(colour * red, colour.mean() * torch.tensor([1.03, 1.0, 0.96]), 0.9 * ash)
+    silver = torch.tensor([0.46, 0.455, 0.45]) * (0.45 + 0.75 * hair.lightness**0.5)
+    colour = mix(colour, silver, hair.grey)
+    vivid = hsl(hair.hue * 0.999, 0.65, 0.3 + 0.3 * hair.lightness)
+    return mix(colour, vivid, step(0.4, 0.6, hair.dye)).clamp(0.008, 0.9)
+
+
+def brow_colour(identity: Identity) -> Tensor:
+    """(3,) linear colour of brows and beard; it belongs to the face and not to the (perhaps swapped) hair."""
+    colour = palette(HAIR, 0.75 * identity.brow_lightness)
+    silver = torch.tensor([0.38, 0.375, 0.37])
+    return mix(colour, silver, 0.8 * step(0.75, 1.0, identity.age)) * 0.8
