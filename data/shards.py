@@ -1,0 +1,261 @@
+"""Shards: HDF5 files of faces, and the smaller files of the same making beside them.
+
+`shard-00017.h5` owns seeds [17 S, 18 S) of a run with shard size S and holds, one row per seed in rising order,
+    seed   (N,) int64
+    w      (N, w_dim) float32           mapping(z) truncated by psi
+    image  (N, H, W, 3) uint8 RGB       one image per chunk, not compressed
+Its attributes: generator_sha256, psi, noise, image_size, shard_size, micro_batch, dtype, command, and the versions.
+What is measured on a shard lies beside it in `shard-00017.attributes.h5`, columns (N,) float32.
+
+A file is written under a temporary name, synced, read back against its sha256 and renamed: its final name means that it
+is complete. The same rows give the same bytes. Files from elsewhere are read without following links to other files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from data.files import atomic_path, sweep_temporaries
+
+Rows = tuple[tuple[int, ...], Any, Iterable[np.ndarray]]  # (shape, dtype, batches of rows)
+CHUNK_BYTES = 1 << 18  # of everything but images: a latent's automatic chunk would hold a part of several rows
+OPEN_FILES = 16
+SAME = ("generator_sha256", "psi", "noise", "image_size", "shard_size")  # what all shards of a folder agree on
+
+
+def shard_path(folder: str | Path, index: int) -> Path:
+    """folder/shard-00017.h5"""
+    return Path(folder) / f"shard-{index:05d}.h5"
+
+
+def attributes_path(shard: str | Path) -> Path:
+    """shard-00017.h5 -> shard-00017.attributes.h5"""
+    return Path(shard).with_suffix(".attributes.h5")
+
+
+def write_arrays(path: str | Path, arrays: dict[str, np.ndarray | Rows], attrs: dict[str, Any]) -> None:
+    """Writes named arrays and attributes (str, int, float, bool) as one file, complete or not at all.
+
+    An array too large for memory is given as (shape, dtype, iterable of row batches). (N, H, W, C) arrays get one-row
+    chunks. After the write the file is read back and compared with the sha256 of what was handed in.
+    """
+    path = Path(path)
+    with atomic_path(path) as temporary:
+        sweep_temporaries(path.parent)
+        # A fixed range of file versions, no time stamps and sorted names: the bytes depend on the content alone.
+        with h5py.File(temporary, "w", libver=("v110", "v110")) as file:
+            for name in sorted(attrs):
+                file.attrs[name] = attrs[name]
+            digests = {name: _write(file, name, array) for name, array in sorted(arrays.items())}
+        descriptor = os.open(temporary, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
+        _verify(temporary, path, digests)
+
+
+def read_arrays(path: str | Path, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+    """The named arrays of a file (None: all of them), whole."""
+    with _open(path) as file:
+        wanted = list(file.keys()) if names is None else list(names)
+        return {name: _dataset(file, name, path)[()] for name in wanted}
+
+
+def read_attrs(path: str | Path) -> dict[str, Any]:
+    """The attributes of a file as Python values."""
+    with _open(path) as file:
+        return _attrs(file, path)
+
+
+class Shards:
+    """The complete shards of a folder as one table of faces, read lazily; may be handed to forked or spawned workers.
+
+    Attributes: `paths` in order, `attrs` of the first shard (the others agree on SAME), `starts` first row of each.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise FileNotFoundError(f"{folder} is not a folder: give one that `python -m synth.sample` has written")
+        found = [path for path in self.folder.iterdir() if re.fullmatch(r"shard-\d{5,}\.h5", path.name)]
+        self.paths = sorted(found, key=lambda path: int(path.stem.removeprefix("shard-")))
+        if not self.paths:
+            raise ValueError(f"{folder} has no shards (shard-00000.h5): run `python -m synth.sample --out {folder}`")
+        self.attrs: dict[str, Any] = {}
+        counts = []
+        for path in self.paths:
+            with _open(path) as file:
+                counts.append(_check_shard(file, path))
+                attrs = _attrs(file, path)
+            self.attrs = self.attrs or attrs
+            check_same(attrs, self.attrs, path)
+        self.starts = np.concatenate([[0], np.cumsum(counts)])
+        self._files: OrderedDict[Path, h5py.File] = OrderedDict()
+        self._pid = os.getpid()
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    @property
+    def seeds(self) -> np.ndarray:
+        """(N,) int64"""
+        return np.concatenate([read_arrays(path, ["seed"])["seed"] for path in self.paths])
+
+    @property
+    def w(self) -> np.ndarray:
+        """(N, w_dim) float32"""
+        return np.concatenate([read_arrays(path, ["w"])["w"] for path in self.paths])
+
+    def images(self, rows: Any) -> np.ndarray:
+        """(N, H, W, 3) uint8 of global row numbers, in their order."""
+        rows = np.asarray(rows, dtype=np.int64)
+        if rows.size and not 0 <= rows.min() <= rows.max() < len(self):
+            raise ValueError(f"rows {rows.min()} to {rows.max()} are not all in {self.folder}: it has {len(self)}")
+        shards = np.searchsorted(self.starts, rows, side="right") - 1
+        images: np.ndarray | None = None
+        for k in np.unique(shards):
+            dataset = self._file(self.paths[k])["image"]
+            if images is None:
+                images = np.empty((len(rows), *dataset.shape[1:]), np.uint8)
+            for place in np.flatnonzero(shards == k):
+                dataset.read_direct(images, np.s_[rows[place] - self.starts[k]], np.s_[place])
+        return np.empty((0, 0, 0, 3), np.uint8) if images is None else images
+
+    def batches(self, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """(rows (B,) int64, images (B, H, W, 3) uint8) over all faces in order, `size` at a time."""
+        for first in range(0, len(self), size):
+            rows = np.arange(first, min(first + size, len(self)))
+            yield rows, self.images(rows)
+
+    def attributes(self, name: str) -> np.ndarray:
+        """(N,) float32, one measured column of all faces, NaN where it could not be measured."""
+        columns = []
+        for k, shard in enumerate(self.paths):
+            path = attributes_path(shard)
+            remedy = f"run `python -m directions.measure {self.folder}`"
+            if not path.is_file():
+                raise ValueError(f"{path} is missing: {remedy}")
+            with _open(path) as file:
+                if name not in file:
+                    raise ValueError(f"{path} has no column {name!r} ({', '.join(sorted(file))}): {remedy}")
+                column = _dataset(file, name, path)[()].astype(np.float32)
+            if column.shape != (self.starts[k + 1] - self.starts[k],):
+                raise ValueError(f"{path} has another number of rows than its shard: delete it and {remedy}")
+            columns.append(column)
+        return np.concatenate(columns)
+
+    def _file(self, path: Path) -> h5py.File:
+        """An open handle of this process: HDF5 handles must not cross a fork."""
+        if self._pid != os.getpid():
+            self._files, self._pid = OrderedDict(), os.getpid()
+        if path not in self._files:
+            while len(self._files) >= OPEN_FILES:
+                self._files.popitem(last=False)[1].close()
+            self._files[path] = _open(path)
+        self._files.move_to_end(path)
+        return self._files[path]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_files": OrderedDict()}
+
+
+def check_same(attrs: dict[str, Any], others: dict[str, Any], path: Path) -> None:
+    """ValueError naming the attribute when the shard at `path` was made otherwise than the others of its folder."""
+    for name in SAME:
+        if attrs.get(name) != others.get(name):
+            here, there = attrs.get(name), others.get(name)
+            raise ValueError(f"{path} was made with {name} {here}, not {there}: keep one kind of shards in a folder")
+
+
+def _write(file: h5py.File, name: str, array: np.ndarray | Rows) -> str:
+    """Writes one dataset; returns the sha256 of its values in row order, which it also gets as an attribute."""
+    shape, dtype, batches = (array.shape, array.dtype, [array]) if isinstance(array, np.ndarray) else array
+    dtype = np.dtype(dtype)
+    dataset = file.create_dataset(name, shape, dtype, chunks=_chunks(shape, dtype))
+    digest, row = hashlib.sha256(), 0
+    for batch in batches:
+        batch = np.ascontiguousarray(batch, dtype)
+        assert batch.shape[1:] == tuple(shape[1:]), f"{name}: rows of {batch.shape[1:]}, not {shape[1:]}"
+        dataset[row : row + len(batch)] = batch
+        digest.update(batch.data)
+        row += len(batch)
+    assert row == shape[0], f"{name}: {row} rows, not {shape[0]}"
+    dataset.attrs["sha256"] = digest.hexdigest()
+    return digest.hexdigest()
+
+
+def _chunks(shape: tuple[int, ...], dtype: np.dtype) -> tuple[int, ...] | None:
+    if shape[0] == 0:
+        return None
+    row = max(1, int(np.prod(shape[1:])) * dtype.itemsize)
+    rows = 1 if len(shape) == 4 else max(1, min(shape[0], CHUNK_BYTES // row))
+    return (rows, *shape[1:])
+
+
+def _verify(temporary: Path, path: Path, digests: dict[str, str]) -> None:
+    with _open(temporary) as file:
+        for name, expected in digests.items():
+            dataset = _dataset(file, name, temporary)
+            digest = hashlib.sha256()
+            step = max(1, (1 << 24) // max(1, dataset.nbytes // max(1, len(dataset))))
+            for row in range(0, len(dataset), step):
+                digest.update(np.ascontiguousarray(dataset[row : row + step]).data)
+            if digest.hexdigest() != expected:
+                raise OSError(f"{path} did not read back as it was written: check the disk, then run the command again")
+
+
+def _open(path: str | Path) -> h5py.File:
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist or is not a file: give the path of an HDF5 file")
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise ValueError(f"{path} is not a whole HDF5 file: delete it and run its command again") from error
+
+
+def _dataset(file: h5py.File, name: str, path: str | Path) -> h5py.Dataset:
+    """A plain array that lies in this very file and is all there; ValueError with the reason for anything else."""
+    reason = None
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+        reason = "is missing" if name not in file.keys() else "is a link to another place"
+    elif not isinstance(dataset := file[name], h5py.Dataset):
+        reason = "is not an array"
+    elif dataset.is_virtual or dataset.external:
+        reason = "lies in another file"
+    elif dataset.dtype.kind not in "iufb":
+        reason = f"holds {dataset.dtype}, not numbers"
+    elif dataset.compression or dataset.id.get_storage_size() < dataset.nbytes:
+        reason = "is compressed or not all there"
+    if reason is not None:
+        raise ValueError(f"{path}: {name!r} {reason}: it is not a file of this toolkit, or it is damaged")
+    return dataset
+
+
+def _attrs(file: h5py.File, path: str | Path) -> dict[str, Any]:
+    try:
+        values = dict(file.attrs)
+    except Exception as error:  # a crafted attribute makes h5py raise nearly anything
+        raise ValueError(f"{path} has attributes that cannot be read: it is not a file of this toolkit") from error
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
+
+
+def _check_shard(file: h5py.File, path: Path) -> int:
+    """The number of faces of a shard whose arrays have the right types and shapes."""
+    seed, w, image = (_dataset(file, name, path) for name in ("seed", "w", "image"))
+    found = {"seed": (seed.dtype, seed.ndim), "w": (w.dtype, w.ndim), "image": (image.dtype, image.ndim)}
+    wanted = {"seed": (np.int64, 1), "w": (np.float32, 2), "image": (np.uint8, 4)}
+    for name, form in wanted.items():
+        if found[name] != form:
+            raise ValueError(f"{path}: {name!r} has another type or shape than a shard's: it is not a shard")
+    if not len(seed) == len(w) == len(image) or image.shape[3] != 3:
+        raise ValueError(f"{path}: seed, w and image have different numbers of rows: it is not a shard")
+    return len(seed)
