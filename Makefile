@@ -1,0 +1,57 @@
+# Everything from a fresh checkout, with nothing but make and Python 3.10 or newer:
+#     make dataset directions train      the method on the built-in generator, into runs/demo
+#     make dataset directions train GENERATOR=ffhq.safetensors RUN=runs/ffhq SEEDS=0-99999
+# Each stage goes on where it was stopped.
+
+PYTHON     ?= python3
+RUN        ?= runs/demo
+GENERATOR  ?= builtin
+SEEDS      ?= 0-4095
+SHARD_SIZE ?= 512
+ATTRIBUTES ?= yaw,hair_length,hair_volume,hair_lightness
+PRESET     ?= demo
+
+STAMP := .venv/.installed
+RUN_PYTHON := .venv/bin/python -m
+
+.PHONY: setup dataset directions train evaluate test test-slow lint bench
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not installed: install Python 3.10 or newer"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "error: $(PYTHON) is older than 3.10:" \
+	    "name a newer one, for example make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "error: $(PYTHON) cannot make virtual environments:" \
+	    "install its venv module (Debian and Ubuntu: apt install python3-venv)"; exit 1; }
+	@echo "installing into .venv (PyTorch with CUDA is several GB; a minute or more)"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(STAMP)
+
+dataset: setup
+	$(RUN_PYTHON) synth.sample --generator $(GENERATOR) --seeds $(SEEDS) --shard-size $(SHARD_SIZE) --out $(RUN)/faces
+
+directions: dataset
+	$(RUN_PYTHON) directions.measure $(RUN)/faces
+	$(RUN_PYTHON) directions.fit $(RUN)/faces --attributes $(ATTRIBUTES) --out $(RUN)/directions
+	$(RUN_PYTHON) directions.pairs $(RUN)/faces --directions $(RUN)/directions --out $(RUN)/pairs
+
+train: directions
+	$(RUN_PYTHON) hairnet.train --pairs $(RUN)/pairs --out $(RUN)/hairnet --preset $(PRESET)
+
+evaluate: setup
+	$(RUN_PYTHON) evaluation.retrieval --gallery 1000 --queries 200
+
+test: setup
+	.venv/bin/pytest -n 2 -m "not slow and not gpu"
+
+test-slow: setup
+	.venv/bin/pytest -m "slow or gpu"
+
+lint: setup
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+
+bench: setup
+	@for file in benchmarks/*.py; do echo "$$file"; $(RUN_PYTHON) benchmarks.$$(basename $$file .py) || exit 1; done
