@@ -75,7 +75,7 @@ def run(fn: Callable[..., Any], argv: Sequence[str] | None = None) -> NoReturn:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     flags = flags_of(fn)
-    if asks_for_help(words, flags):
+    if asks_for_help(words):
         print(help_text(program(), fn, flags))
         sys.exit(0)
     try:
@@ -110,8 +110,8 @@ def flags_of(fn: Callable[..., Any]) -> list[Flag]:
     return flags
 
 
-def asks_for_help(words: list[str], flags: list[Flag]) -> bool:
-    """Whether --help or -h stands where a flag can stand."""
+def asks_for_help(words: list[str]) -> bool:
+    """Whether --help or -h is among the words."""
     return any(word in ("--help", "-h") for word in words)
 
 
@@ -144,7 +144,8 @@ def parse(words: list[str], flags: list[Flag]) -> dict[str, str]:
         if flag.name in given:
             convert(flag, given[flag.name])
         elif flag.required:
-            raise UsageError(f"{flag.word} is missing: give {flag.wanted}")
+            label = flag.name.upper() if flag.positional else flag.word
+            raise UsageError(f"{label} is missing: give {flag.wanted}")
     return given
 
 

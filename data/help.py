@@ -65,13 +65,13 @@ def _section(title: str, rows: list[tuple[str, Flag]], texts: dict[str, str]) ->
 
 
 def _label(flag: Flag) -> str:
-    return flag.word if flag.kind is bool else f"{flag.word} {_value(flag)}"
+    return f"{flag.word} [true|false]" if flag.kind is bool else f"{flag.word} {_value(flag)}"
 
 
 def _value(flag: Flag) -> str:
     if isinstance(flag.kind, tuple):
         return "{" + ",".join(flag.kind) + "}"
-    return {int: "INTEGER", float: "NUMBER", bool: "true|false", Path: "PATH", str: "TEXT"}[flag.kind]
+    return {int: "INTEGER", float: "NUMBER", Path: "PATH", str: "TEXT"}[flag.kind]
 
 
 def _usage(flag: Flag) -> str:

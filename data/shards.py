@@ -37,6 +37,17 @@ def shard_path(folder: str | Path, index: int) -> Path:
     return Path(folder) / f"shard-{index:05d}.h5"
 
 
+def shard_paths(folder: str | Path) -> list[Path]:
+    """The complete shards of a folder in their order; none when there is no such folder."""
+    found = [path for path in Path(folder).glob("shard-*.h5") if re.fullmatch(r"shard-\d{5,}\.h5", path.name)]
+    return sorted(found, key=shard_index)
+
+
+def shard_index(path: Path) -> int:
+    """shard-00017.h5 -> 17"""
+    return int(path.stem.removeprefix("shard-"))
+
+
 def attributes_path(shard: str | Path) -> Path:
     """shard-00017.h5 -> shard-00017.attributes.h5"""
     return Path(shard).with_suffix(".attributes.h5")
@@ -85,8 +96,7 @@ class Shards:
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise FileNotFoundError(f"{folder} is not a folder: give one that `python -m synth.sample` has written")
-        found = [path for path in self.folder.iterdir() if re.fullmatch(r"shard-\d{5,}\.h5", path.name)]
-        self.paths = sorted(found, key=lambda path: int(path.stem.removeprefix("shard-")))
+        self.paths = shard_paths(folder)
         if not self.paths:
             raise ValueError(f"{folder} has no shards (shard-00000.h5): run `python -m synth.sample --out {folder}`")
         self.attrs: dict[str, Any] = {}
@@ -172,7 +182,7 @@ def check_same(attrs: dict[str, Any], others: dict[str, Any], path: Path) -> Non
     for name in SAME:
         if attrs.get(name) != others.get(name):
             here, there = attrs.get(name), others.get(name)
-            raise ValueError(f"{path} was made with {name} {here}, not {there}: keep one kind of shards in a folder")
+            raise ValueError(f"{path} was made with {name} {here}, not {there}: delete it or use another folder")
 
 
 def _write(file: h5py.File, name: str, array: np.ndarray | Rows) -> str:

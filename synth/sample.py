@@ -1,0 +1,326 @@
+"""Faces from noise: seeds in, shards of (seed, w, image) out (data/shards.py says what a shard is).
+
+    python -m synth.sample --generator builtin --seeds 0-4095 --out runs/demo/faces             all cores, or all GPUs
+    torchrun --nproc-per-node 8 -m synth.sample --generator ffhq.pkl --seeds 0-999999 --out ... several machines: the same
+
+The shard files are the only coordination. Shard k owns the seeds [k S, (k+1) S) that were asked for, whoever makes it; a
+complete one is skipped, so the same command again goes on where it was stopped. Synthesis runs one thread per process
+and always a whole micro-batch, the last one padded: the same seed is the same picture, bit for bit on one machine, in
+any shard and with any number of workers (batch sizes and thread counts change the order of sums, and with it pixels).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from multiprocessing.context import SpawnContext
+from multiprocessing.queues import SimpleQueue
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch.nn.functional import interpolate
+from tqdm import tqdm
+
+from data.command import parse_seeds, run
+from data.files import sweep_temporaries, write_json
+from data.images import to_uint8
+from data.shards import check_same, read_arrays, read_attrs, shard_index, shard_path, shard_paths, write_arrays
+from data.weights import resolve
+from synth.generator import latents, load_generator
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """What decides the content of the shards, and nothing else."""
+
+    generator: str  # "builtin" or a path
+    psi: float  # truncation: 1 none, 0 always the mean face
+    noise: str  # "const" or "none"
+    image_size: int  # pixels per side
+    shard_size: int  # seeds per shard
+    micro_batch: int  # images per pass
+    generator_sha256: str
+
+    def attrs(self, seeds: list[int], device: str) -> dict[str, Any]:
+        """The attributes of a shard: the same for every run that makes these seeds, so no time, host or worker count."""
+        name = self.generator if self.generator == "builtin" else Path(self.generator).name
+        command = f"python -m synth.sample --generator {name} --seeds {_ranges(seeds)}"
+        for flag in ("psi", "noise", "image_size", "shard_size", "micro_batch"):
+            command += f" --{flag.replace('_', '-')} {getattr(self, flag)}"
+        return {
+            "generator_sha256": self.generator_sha256,
+            "psi": float(self.psi),
+            "noise": self.noise,
+            "image_size": self.image_size,
+            "shard_size": self.shard_size,
+            "micro_batch": self.micro_batch,
+            "dtype": "float32",
+            "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
+            "command": command,
+            **{f"version_{package}": _version(package) for package in ("hairnet", "torch", "numpy", "h5py")},
+        }
+
+
+def main(
+    *,
+    generator: str = "builtin",
+    seeds: str,
+    out: Path,
+    psi: float = 1.0,
+    noise: Literal["const", "none"] = "const",
+    image_size: int | None = None,
+    shard_size: int = 4096,
+    workers: int | None = None,
+    micro_batch: int = 16,
+    device: str | None = None,
+) -> None:
+    """Samples faces into shards: out/shard-00000.h5 with seed, w and image of each.
+
+    Stopped at any moment, the same command goes on with the shards that are missing. Under torchrun every process makes
+    its share of the shards.
+
+    Args:
+        generator: "builtin", our .safetensors, NVIDIA's .pkl or rosinality's .pt
+        seeds: numbers and ranges, both ends included: 0-99999 or 0-99,200
+        out: folder of the shards; it may hold complete ones of the same making
+        psi: truncation towards the mean w: 1 none, 0 always the mean face
+        noise: the stored noise of each layer, or none
+        image_size: side of the stored images in pixels, area-averaged from the generator's; left out: the generator's
+        shard_size: seeds per shard, 1 to 1000000; it decides which file owns a seed
+        workers: processes of one thread each; left out: one per core, or one per GPU
+        micro_batch: images per pass, 1 to 1024; another one may change last bits
+        device: cpu, cuda or cuda:1; left out: every GPU if there is one
+    """
+    figures = sample(
+        generator,
+        parse_seeds(seeds),
+        out,
+        psi=psi,
+        noise=noise,
+        image_size=image_size,
+        shard_size=shard_size,
+        workers=workers,
+        micro_batch=micro_batch,
+        device=device,
+    )
+    if _rank() == 0:
+        write_json(out / "sample.json", figures)
+        print(f"{figures['made']} images made, {figures['found']} were there, in {out}")
+
+
+def sample(
+    generator: str,
+    seeds: list[int],
+    out: str | Path,
+    *,
+    psi: float = 1.0,
+    noise: str = "const",
+    image_size: int | None = None,
+    shard_size: int = 4096,
+    workers: int | None = None,
+    micro_batch: int = 16,
+    device: str | None = None,
+) -> dict[str, Any]:
+    """Makes the shards of `seeds` in `out` (arguments as in `main`); returns the figures of this process.
+
+    Raises ValueError before any work when a flag is out of range or `out` holds shards of another making.
+    """
+    out = Path(out)
+    _check_range("--shard-size", shard_size, 1, 1_000_000)
+    _check_range("--micro-batch", micro_batch, 1, 1024)
+    _check_range("--workers", workers, 1, 1024)
+    devices = _devices(device, workers)
+    G = load_generator(generator, device="cpu")
+    _check_range("--image-size", image_size, 1, G.resolution, f" (the generator's resolution): {generator} is no larger")
+    G.mapping(latents([0], G.z_dim))  # a generator that needs a label says so here
+    sampling = Sampling(generator, psi, noise, image_size or G.resolution, shard_size, micro_batch, G.sha256)
+
+    wanted: dict[int, list[int]] = {}
+    for seed in sorted(seeds):
+        wanted.setdefault(seed // shard_size, []).append(seed)
+    missing = _missing(out, sampling, wanted)
+    _check_space(out, sampling, sum(len(wanted[index]) for index in missing))
+    # Shared by position among all shards, not among the missing ones: processes may look while others are writing.
+    own = sorted(wanted)[_rank() :: int(os.environ.get("WORLD_SIZE", 1))]
+    todo = {index: wanted[index] for index in own if index in missing}
+
+    started = time.monotonic()
+    made = sum(map(len, todo.values()))
+    if todo:
+        sweep_temporaries(out)
+        _run_workers(sampling, out, todo, devices[: len(todo)])
+    seconds = time.monotonic() - started
+    found = sum(len(wanted[index]) for index in own) - made
+    rate = made / seconds if made else None
+    return {"made": made, "found": found, "seconds": seconds, "images_per_second": rate, "devices": devices}
+
+
+def make_shard(G: Any, sampling: Sampling, out: Path, index: int, seeds: list[int], done: Any) -> None:
+    """Writes one shard; `done(n)` is called after every n images."""
+    device = G.w_avg.device
+    padded = np.asarray(seeds + seeds[-1:] * (-len(seeds) % sampling.micro_batch)).reshape(-1, sampling.micro_batch)
+    ws = [G.mapping(latents(batch.tolist(), G.z_dim).to(device), psi=sampling.psi) for batch in padded]
+    w = torch.cat([rows[:, 0] for rows in ws])[: len(seeds)].cpu().numpy()
+
+    def images() -> Iterator[np.ndarray]:
+        left = len(seeds)
+        for rows in ws:
+            x = G.synthesis(rows, noise=sampling.noise)
+            if sampling.image_size != x.shape[-1]:
+                x = interpolate(x, size=(sampling.image_size, sampling.image_size), mode="area")
+            batch = to_uint8(x)[:left]
+            left -= len(batch)
+            yield batch
+            done(len(batch))
+
+    shape = (len(seeds), sampling.image_size, sampling.image_size, 3)
+    arrays = {"seed": np.asarray(seeds, np.int64), "w": w, "image": (shape, np.uint8, images())}
+    write_arrays(shard_path(out, index), arrays, sampling.attrs(seeds, str(device)))
+
+
+def _run_workers(sampling: Sampling, out: Path, todo: dict[int, list[int]], devices: list[str]) -> None:
+    """Makes the shards in one spawned process per device, shows their progress, passes on their errors."""
+    context = multiprocessing.get_context("spawn")
+    progress, errors = context.Value("q", 0), context.SimpleQueue()
+    processes = []
+    for k, device in enumerate(devices):
+        share = {index: todo[index] for index in list(todo)[k :: len(devices)]}
+        processes.append(_start(context, (sampling, out, share, device, progress, errors)))
+    try:
+        with tqdm(total=sum(map(len, todo.values())), unit="images", disable=_rank() > 0) as bar:
+            while any(process.is_alive() for process in processes):
+                processes[0].join(0.2)
+                bar.update(progress.value - bar.n)
+                _raise_failure(processes, errors)
+            bar.update(progress.value - bar.n)
+        _raise_failure(processes, errors)
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join()
+
+
+def _start(context: SpawnContext, arguments: tuple) -> multiprocessing.process.BaseProcess:
+    process = context.Process(target=_work, args=arguments, daemon=True)
+    process.start()
+    return process
+
+
+def _work(
+    sampling: Sampling, out: Path, share: dict[int, list[int]], device: str, progress: Any, errors: SimpleQueue
+) -> None:
+    """One worker: a process of one thread that makes its share of the shards."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends us
+    parent = os.getppid()
+
+    def done(count: int) -> None:
+        if os.getppid() != parent:
+            os._exit(1)  # the parent was killed: nobody waits for this work, and the next run does it again
+        with progress.get_lock():
+            progress.value += count
+
+    try:
+        torch.set_num_threads(1)
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
+        with torch.inference_mode():
+            G = load_generator(sampling.generator, device=device)
+            if G.sha256 != sampling.generator_sha256:
+                raise ValueError(f"{sampling.generator} changed while the command was starting: run it again")
+            for index, seeds in share.items():
+                make_shard(G, sampling, out, index, seeds, done)
+    except (ValueError, OSError) as error:
+        errors.put(str(error))
+        raise SystemExit(1) from None
+
+
+def _raise_failure(processes: list[Any], errors: SimpleQueue) -> None:
+    codes = [process.exitcode for process in processes]
+    if any(codes):
+        if not errors.empty():
+            raise OSError(errors.get())
+        raise ChildProcessError(f"a worker ended with code {max(codes, key=abs)}: run the command again to go on")
+
+
+def _missing(out: Path, sampling: Sampling, wanted: dict[int, list[int]]) -> set[int]:
+    """The shards that are not there yet; ValueError when one that is there was made otherwise."""
+    expected = sampling.attrs([0], "cpu")
+    missing = set(wanted)
+    for path in shard_paths(out):
+        check_same(read_attrs(path), expected, path)
+        index = shard_index(path)
+        if index in missing:
+            absent = len(set(wanted[index]) - set(read_arrays(path, ["seed"])["seed"].tolist()))
+            if absent:
+                raise ValueError(f"{path} lacks {absent} of the seeds asked for: delete it or give another --out")
+            missing.remove(index)
+    return missing
+
+
+def _devices(device: str | None, workers: int | None) -> list[str]:
+    """One entry per worker process."""
+    local, count = int(os.environ.get("LOCAL_RANK", 0)), int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    gpus = torch.cuda.device_count()
+    try:
+        chosen = torch.device(device or ("cuda" if gpus else "cpu"))
+    except RuntimeError as error:
+        raise ValueError(f"--device is cpu, cuda or cuda:1, not {device!r}") from error
+    if chosen.type == "cpu":
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return ["cpu"] * (workers or max(1, cores // count))
+    if chosen.type != "cuda" or (chosen.index or 0) >= gpus:
+        raise ValueError(f"--device {device} is not there: this machine has {gpus} CUDA devices; leave the flag out")
+    if workers is not None:
+        raise ValueError("--workers is for the CPU, a GPU has one process: leave it out or give --device cpu")
+    if chosen.index is not None:
+        return [str(chosen)]
+    return [f"cuda:{k}" for k in range(gpus)][local % gpus :: count]
+
+
+def _check_range(flag: str, value: int | None, low: int, high: int, reason: str = "") -> None:
+    if value is not None and not low <= value <= high:
+        raise ValueError(f"{flag} is {low} to {high}{reason}, not {value}")
+
+
+def _check_space(out: Path, sampling: Sampling, images: int) -> None:
+    needed = images * 3 * sampling.image_size**2
+    folder = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise ValueError(f"--out {out} has {free / 1e9:.1f} GB free and {needed / 1e9:.1f} GB are needed: make room")
+
+
+def _ranges(seeds: list[int]) -> str:
+    """Rising seeds -> "0-99,200", what parse_seeds reads."""
+    text, first = [], seeds[0]
+    for seed, following in zip(seeds, [*seeds[1:], None], strict=True):
+        if following != seed + 1:
+            text.append(str(seed) if first == seed else f"{first}-{seed}")
+            first = following if following is not None else 0
+    return ",".join(text)
+
+
+def _rank() -> int:
+    return int(os.environ.get("RANK", 0))
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        return "unknown"
+
+
+if __name__ == "__main__":
+    run(main)
