@@ -26,7 +26,7 @@ import numpy as np
 
 from data.files import atomic_path, sweep_temporaries
 
-Rows = tuple[tuple[int, ...], Any, Iterable[np.ndarray]]  # (shape, dtype, batches of rows)
+Array = np.ndarray | tuple[tuple[int, ...], Any, Iterable[np.ndarray]]  # whole, or (shape, dtype, batches of rows)
 CHUNK_BYTES = 1 << 18  # of everything but images: a latent's automatic chunk would hold a part of several rows
 OPEN_FILES = 16
 SAME = ("generator_sha256", "psi", "noise", "image_size", "shard_size")  # what all shards of a folder agree on
@@ -53,7 +53,7 @@ def attributes_path(shard: str | Path) -> Path:
     return Path(shard).with_suffix(".attributes.h5")
 
 
-def write_arrays(path: str | Path, arrays: dict[str, np.ndarray | Rows], attrs: dict[str, Any]) -> None:
+def write_arrays(path: str | Path, arrays: dict[str, Array], attrs: dict[str, Any]) -> None:
     """Writes named arrays and attributes (str, int, float, bool) as one file, complete or not at all.
 
     An array too large for memory is given as (shape, dtype, iterable of row batches). (N, H, W, C) arrays get one-row
@@ -185,7 +185,7 @@ def check_same(attrs: dict[str, Any], others: dict[str, Any], path: Path) -> Non
             raise ValueError(f"{path} was made with {name} {here}, not {there}: delete it or use another folder")
 
 
-def _write(file: h5py.File, name: str, array: np.ndarray | Rows) -> str:
+def _write(file: h5py.File, name: str, array: Array) -> str:
     """Writes one dataset; returns the sha256 of its values in row order, which it also gets as an attribute."""
     shape, dtype, batches = (array.shape, array.dtype, [array]) if isinstance(array, np.ndarray) else array
     dtype = np.dtype(dtype)

@@ -1,12 +1,11 @@
 """Faces from noise: seeds in, shards of (seed, w, image) out (data/shards.py says what a shard is).
 
-    python -m synth.sample --generator builtin --seeds 0-4095 --out runs/demo/faces             all cores, or all GPUs
-    torchrun --nproc-per-node 8 -m synth.sample --generator ffhq.pkl --seeds 0-999999 --out ... several machines: the same
+    python -m synth.sample --generator builtin --seeds 0-4095 --out runs/demo/faces            all cores, or all GPUs
+    torchrun --nproc-per-node 8 -m synth.sample --generator ffhq.pkl --seeds 0-999999 --out ... more GPUs, more machines
 
-The shard files are the only coordination. Shard k owns the seeds [k S, (k+1) S) that were asked for, whoever makes it; a
-complete one is skipped, so the same command again goes on where it was stopped. Synthesis runs one thread per process
-and always a whole micro-batch, the last one padded: the same seed is the same picture, bit for bit on one machine, in
-any shard and with any number of workers (batch sizes and thread counts change the order of sums, and with it pixels).
+The shard files are the only coordination. Shard k owns the seeds [k S, (k+1) S) of those asked for, whoever makes it; a
+complete one is skipped, so the same command again goes on where it was stopped. Workers are processes of one thread, so
+that their number does not change a bit of the shards.
 """
 
 from __future__ import annotations
@@ -16,57 +15,19 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from importlib import metadata
 from multiprocessing.context import SpawnContext
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from torch.nn.functional import interpolate
 from tqdm import tqdm
 
 from data.command import parse_seeds, run
 from data.files import sweep_temporaries, write_json
-from data.images import to_uint8
-from data.shards import check_same, read_arrays, read_attrs, shard_index, shard_path, shard_paths, write_arrays
-from data.weights import resolve
+from data.shards import check_same, read_arrays, read_attrs, shard_index, shard_paths
 from synth.generator import latents, load_generator
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """What decides the content of the shards, and nothing else."""
-
-    generator: str  # "builtin" or a path
-    psi: float  # truncation: 1 none, 0 always the mean face
-    noise: str  # "const" or "none"
-    image_size: int  # pixels per side
-    shard_size: int  # seeds per shard
-    micro_batch: int  # images per pass
-    generator_sha256: str
-
-    def attrs(self, seeds: list[int], device: str) -> dict[str, Any]:
-        """The attributes of a shard: the same for every run that makes these seeds, so no time, host or worker count."""
-        name = self.generator if self.generator == "builtin" else Path(self.generator).name
-        command = f"python -m synth.sample --generator {name} --seeds {_ranges(seeds)}"
-        for flag in ("psi", "noise", "image_size", "shard_size", "micro_batch"):
-            command += f" --{flag.replace('_', '-')} {getattr(self, flag)}"
-        return {
-            "generator_sha256": self.generator_sha256,
-            "psi": float(self.psi),
-            "noise": self.noise,
-            "image_size": self.image_size,
-            "shard_size": self.shard_size,
-            "micro_batch": self.micro_batch,
-            "dtype": "float32",
-            "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
-            "command": command,
-            **{f"version_{package}": _version(package) for package in ("hairnet", "torch", "numpy", "h5py")},
-        }
+from synth.shard import Sampling, make_shard
 
 
 def main(
@@ -139,7 +100,7 @@ def sample(
     _check_range("--workers", workers, 1, 1024)
     devices = _devices(device, workers)
     G = load_generator(generator, device="cpu")
-    _check_range("--image-size", image_size, 1, G.resolution, f" (the generator's resolution): {generator} is no larger")
+    _check_range("--image-size", image_size, 1, G.resolution, f" (the side of what {generator} makes)")
     G.mapping(latents([0], G.z_dim))  # a generator that needs a label says so here
     sampling = Sampling(generator, psi, noise, image_size or G.resolution, shard_size, micro_batch, G.sha256)
 
@@ -161,29 +122,6 @@ def sample(
     found = sum(len(wanted[index]) for index in own) - made
     rate = made / seconds if made else None
     return {"made": made, "found": found, "seconds": seconds, "images_per_second": rate, "devices": devices}
-
-
-def make_shard(G: Any, sampling: Sampling, out: Path, index: int, seeds: list[int], done: Any) -> None:
-    """Writes one shard; `done(n)` is called after every n images."""
-    device = G.w_avg.device
-    padded = np.asarray(seeds + seeds[-1:] * (-len(seeds) % sampling.micro_batch)).reshape(-1, sampling.micro_batch)
-    ws = [G.mapping(latents(batch.tolist(), G.z_dim).to(device), psi=sampling.psi) for batch in padded]
-    w = torch.cat([rows[:, 0] for rows in ws])[: len(seeds)].cpu().numpy()
-
-    def images() -> Iterator[np.ndarray]:
-        left = len(seeds)
-        for rows in ws:
-            x = G.synthesis(rows, noise=sampling.noise)
-            if sampling.image_size != x.shape[-1]:
-                x = interpolate(x, size=(sampling.image_size, sampling.image_size), mode="area")
-            batch = to_uint8(x)[:left]
-            left -= len(batch)
-            yield batch
-            done(len(batch))
-
-    shape = (len(seeds), sampling.image_size, sampling.image_size, 3)
-    arrays = {"seed": np.asarray(seeds, np.int64), "w": w, "image": (shape, np.uint8, images())}
-    write_arrays(shard_path(out, index), arrays, sampling.attrs(seeds, str(device)))
 
 
 def _run_workers(sampling: Sampling, out: Path, todo: dict[int, list[int]], devices: list[str]) -> None:
@@ -301,25 +239,8 @@ def _check_space(out: Path, sampling: Sampling, images: int) -> None:
         raise ValueError(f"--out {out} has {free / 1e9:.1f} GB free and {needed / 1e9:.1f} GB are needed: make room")
 
 
-def _ranges(seeds: list[int]) -> str:
-    """Rising seeds -> "0-99,200", what parse_seeds reads."""
-    text, first = [], seeds[0]
-    for seed, following in zip(seeds, [*seeds[1:], None], strict=True):
-        if following != seed + 1:
-            text.append(str(seed) if first == seed else f"{first}-{seed}")
-            first = following if following is not None else 0
-    return ",".join(text)
-
-
 def _rank() -> int:
     return int(os.environ.get("RANK", 0))
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
-        return "unknown"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,96 @@
+"""What a shard of sampled faces contains, and how one is made.
+
+Synthesis always runs a whole micro-batch, the last one padded: together with one thread per process this makes the same
+seed the same picture, bit for bit on one machine, in any shard and order. (Batch sizes and thread counts change the
+order of sums, and with it pixels.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import interpolate
+
+from data.images import to_uint8
+from data.shards import Array, shard_path, write_arrays
+from synth.generator import latents
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """What decides the content of the shards, and nothing else."""
+
+    generator: str  # "builtin" or a path
+    psi: float  # truncation: 1 none, 0 always the mean face
+    noise: str  # "const" or "none"
+    image_size: int  # pixels per side
+    shard_size: int  # seeds per shard
+    micro_batch: int  # images per pass
+    generator_sha256: str
+
+    def attrs(self, seeds: list[int], device: str) -> dict[str, Any]:
+        """The attributes of a shard: nothing that differs between two runs that make it (time, host, workers)."""
+        name = self.generator if self.generator == "builtin" else Path(self.generator).name
+        command = f"python -m synth.sample --generator {name} --seeds {_ranges(seeds)}"
+        for flag in ("psi", "noise", "image_size", "shard_size", "micro_batch"):
+            command += f" --{flag.replace('_', '-')} {getattr(self, flag)}"
+        return {
+            "generator_sha256": self.generator_sha256,
+            "psi": float(self.psi),
+            "noise": self.noise,
+            "image_size": self.image_size,
+            "shard_size": self.shard_size,
+            "micro_batch": self.micro_batch,
+            "dtype": "float32",
+            "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
+            "command": command,
+            **{f"version_{package}": _version(package) for package in ("hairnet", "torch", "numpy", "h5py")},
+        }
+
+
+def make_shard(
+    G: Any, sampling: Sampling, out: Path, index: int, seeds: list[int], done: Callable[[int], None]
+) -> None:
+    """Writes one shard; `done(n)` is called after every n images."""
+    device = G.w_avg.device
+    padded = np.asarray(seeds + seeds[-1:] * (-len(seeds) % sampling.micro_batch)).reshape(-1, sampling.micro_batch)
+    ws = [G.mapping(latents(batch.tolist(), G.z_dim).to(device), psi=sampling.psi) for batch in padded]
+    w = torch.cat([rows[:, 0] for rows in ws])[: len(seeds)].cpu().numpy()
+
+    def images() -> Iterator[np.ndarray]:
+        left = len(seeds)
+        for rows in ws:
+            x = G.synthesis(rows, noise=sampling.noise)
+            if sampling.image_size != x.shape[-1]:
+                x = interpolate(x, size=(sampling.image_size, sampling.image_size), mode="area")
+            batch = to_uint8(x)[:left]
+            left -= len(batch)
+            yield batch
+            done(len(batch))
+
+    shape = (len(seeds), sampling.image_size, sampling.image_size, 3)
+    arrays: dict[str, Array] = {"seed": np.asarray(seeds, np.int64), "w": w, "image": (shape, np.uint8, images())}
+    write_arrays(shard_path(out, index), arrays, sampling.attrs(seeds, str(device)))
+
+
+def _ranges(seeds: list[int]) -> str:
+    """Rising seeds -> "0-99,200", what parse_seeds reads."""
+    text, first = [], seeds[0]
+    for seed, following in zip(seeds, [*seeds[1:], None], strict=True):
+        if following != seed + 1:
+            text.append(str(seed) if first == seed else f"{first}-{seed}")
+            first = following if following is not None else 0
+    return ",".join(text)
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        return "unknown"
