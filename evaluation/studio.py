@@ -1,0 +1,107 @@
+"""Generator, HairNet and scorer at work together: seeds in, embeddings out.
+
+Every network only ever sees a full micro-batch of one fixed size, the last one padded, because the rounding of a batch
+depends on its shape: so a seed's embedding is the same bits whatever chunk, gallery or worker it is made in.
+Pictures are rounded to 8 bits before they are embedded or transferred: what is judged is what a file would hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data.images import to_tensor, to_uint8
+from faces import detect_batch, load_embedder
+from faces.pose import yaw_from_points
+from hairnet import load_network
+from hairnet.split import template_points
+from synth import latents
+
+MICRO_BATCH = {"cpu": 16, "cuda": 128}
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What an embedding depends on: three network files, psi of the faces, and where it is computed."""
+
+    generator: Path
+    embedder: Path
+    network: Path
+    psi: float
+    device: str
+
+    @property
+    def micro_batch(self) -> int:
+        """Pictures per network call."""
+        return MICRO_BATCH["cuda" if self.device.startswith("cuda") else "cpu"]
+
+
+class Studio:
+    """The loaded networks of a Setup. R is the generator's resolution, D the scorer's embedding size."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self.embedder = load_embedder(str(setup.embedder), device=setup.device)
+        self.network = load_network(setup.network, device=setup.device, generator=setup.generator)
+        self.generator = self.network.generator
+
+    def pictures(self, seeds: np.ndarray) -> Tensor:
+        """(N,) seeds -> the faces they sample, (N, 3, R, R), noise "const"."""
+        z = latents([int(seed) for seed in seeds], self.generator.z_dim)
+        return self._batched(lambda z: self._rounded(self.generator.mapping(z, psi=self.setup.psi)), z)
+
+    def transfer(self, face: Tensor, hair: Tensor, face_points: np.ndarray, hair_points: np.ndarray) -> Tensor:
+        """The hair of `hair` on the face of `face` (N, 3, R, R), points (N, 5, 2): the network's picture, unblended."""
+        points = torch.from_numpy(face_points), torch.from_numpy(hair_points)
+        return self._batched(self._transferred, face, hair, *points)
+
+    def embed(self, pictures: Tensor) -> np.ndarray:
+        """(N, 3, R, R) -> (N, D) float32 unit length."""
+        return self._batched(self.embedder, pictures).numpy()
+
+    def points(self, pictures: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Five points (N, 5, 2) in pixels, the template's where no face is found, and yaw (N,) degrees, NaN there."""
+        found = self._batched(lambda x: torch.from_numpy(detect_batch(to_uint8(x))), pictures).numpy()
+        known = np.where(np.isnan(found), template_points(len(found), pictures.shape[-1]), found)
+        return known.astype(np.float32), yaw_from_points(found).astype(np.float32)
+
+    def gallery(self, seeds: np.ndarray) -> dict[str, np.ndarray]:
+        """Arrays of one gallery file: seed (N,), embedding (N, D)."""
+        return {"seed": seeds, "embedding": self.embed(self.pictures(seeds))}
+
+    def transfers(self, face_seeds: np.ndarray, hair_seeds: np.ndarray) -> dict[str, np.ndarray]:
+        """Arrays of one query file: the donors' seeds and yaws (N,), embeddings (N, D) of what was made of them.
+
+        A reconstruction takes face and hair from the same picture: the best that encoders and generator allow.
+        """
+        face, hair = self.pictures(face_seeds), self.pictures(hair_seeds)
+        (face_points, face_yaw), (hair_points, hair_yaw) = self.points(face), self.points(hair)
+        return {
+            "face_seed": face_seeds,
+            "hair_seed": hair_seeds,
+            "face_yaw": face_yaw,
+            "hair_yaw": hair_yaw,
+            "transfer": self.embed(self.transfer(face, hair, face_points, hair_points)),
+            "reconstruction": self.embed(self.transfer(face, face, face_points, face_points)),
+        }
+
+    def _transferred(self, face: Tensor, hair: Tensor, face_points: Tensor, hair_points: Tensor) -> Tensor:
+        return self._rounded(self.network.codes(face, hair, face_points.cpu().numpy(), hair_points.cpu().numpy()))
+
+    def _rounded(self, ws: Tensor) -> Tensor:
+        return to_tensor(to_uint8(self.generator.synthesis(ws, noise="const")))
+
+    @torch.inference_mode()
+    def _batched(self, work: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+        """`work` on micro-batches of one size, the last padded with its last row; results (N, ...) float32, CPU."""
+        size, count = self.setup.micro_batch, len(inputs[0])
+        results = []
+        for start in range(0, count, size):
+            rows = torch.arange(start, start + size).clamp_max(count - 1)
+            results.append(work(*(x[rows].to(self.setup.device) for x in inputs)).float().cpu())
+        return torch.cat(results)[:count]
