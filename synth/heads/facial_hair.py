@@ -1,0 +1,74 @@
+"""Brows and beards, with the colours of the face. Centimetres, frame of the head."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from synth.heads.anatomy import Anatomy
+from synth.heads.factors import Identity
+from synth.heads.features import SIDES
+from synth.heads.hair import Strands, place, strands
+from synth.heads.labels import LABEL
+from synth.heads.maths import mix, smooth, stream, unit
+from synth.heads.paint import beard_zone
+from synth.heads.surface import Surface
+
+
+def front_depth(surface: Surface, x: Tensor, y: Tensor) -> Tensor:
+    """Depth of the face at points (x, y) of any shape; rows of the grid are level there and columns ordered in x."""
+    p = surface.still
+    middle = p.shape[1] // 2
+    quarter = p.shape[1] // 4
+    rows = p[:, middle, 1]
+    flat_x, flat_y = x.reshape(-1), y.reshape(-1)
+    row = (torch.searchsorted(-rows, -flat_y) - 1).clamp(1, len(rows) - 3)
+    fy = ((rows[row] - flat_y) / (rows[row] - rows[row + 1])).clamp(0, 1)
+    line = mix(p[row, quarter:-quarter], p[row + 1, quarter:-quarter], fy[:, None, None])
+    xs = line[..., 0].contiguous()
+    column = (torch.searchsorted(xs, flat_x[:, None]) - 1).clamp(0, xs.shape[1] - 2)
+    left, right = xs.gather(1, column), xs.gather(1, column + 1)
+    fx = ((flat_x[:, None] - left) / (right - left).clamp_min(1e-4)).clamp(0, 1)
+    z = line[..., 2]
+    return mix(z.gather(1, column), z.gather(1, column + 1), fx).reshape(x.shape)
+
+
+def brows(a: Anatomy, surface: Surface, seed: int, children: int) -> list[Strands]:
+    """Both eyebrows."""
+    out = []
+    for sign, side in SIDES:
+        g = stream(seed, 10 + sign)
+        t, across = torch.rand(2, 260, generator=g)
+        x = mix(0.95, a.eye_x + a.eye_half_width + 0.35, t)
+        y = a.brow_y + a.raised + 0.42 * torch.sin(t * 2.4) - a.brow_arch * 0.3 * t - 0.5 * t**3 - 0.9 * a.furrow * (1 - t)
+        y = y + (across - 0.5) * 2 * a.brow_half_thickness * (1 - 0.65 * t**1.5)
+        length = 0.75 * (1 - 0.4 * t)
+        k = torch.linspace(0, 1, 5)[None]
+        run = length[:, None] * k
+        xs = sign * (x[:, None] + (0.45 + 0.55 * t)[:, None] * run)
+        ys = y[:, None] + (0.75 - 1.15 * t)[:, None] * run * 0.7 - 0.1 * k * k
+        guides = torch.stack([xs, ys, front_depth(surface, xs, ys) + 0.1], -1)
+        out.append(strands(guides, length[:, None], children, g, a.brows, LABEL[f"{side}_brow"], spread=0.12, tip=0.0))
+    return out
+
+
+def beard(i: Identity, a: Anatomy, surface: Surface, children: int) -> list[Strands]:
+    """A moustache and chin beard above 0.6 of the factor, a full beard above 0.8; none on feminine faces."""
+    if i.beard <= 0.6 or i.femininity > 0.45:
+        return []
+    g = stream(i.noise, 20)
+    f = surface.face
+    lips_clear = (f.x.abs() > a.mouth_half_width + 0.1) | (f.y - f.mouth_line > a.upper_lip * 1.3) | (f.y - f.mouth_line < -a.lower_lip * 1.35)
+    full = smooth(0.72, 0.84, torch.tensor(i.beard))
+    middle = smooth(4.2, 3.2, f.x.abs())
+    zone = torch.zeros_like(surface.grain)
+    zone[f.rows, f.columns] = beard_zone(a, surface) * lips_clear * (f.depth > 0.5) * mix(middle, torch.ones_like(middle), full) * (f.y < -a.nose_length - 0.9)
+    roots, normals = place(surface, zone, 1100, g)
+    wild = torch.randn(roots.shape, generator=g)
+    near = smooth(a.mouth_y - 0.6, a.mouth_y - 2.2, roots[:, 1]).maximum(smooth(a.mouth_half_width + 0.4, a.mouth_half_width + 1.8, roots[:, 0].abs()))[:, None, None]
+    length = 0.3 + near * (0.2 + 2.0 * i.beard_length * float(full))
+    away = unit(normals * 0.6 + torch.tensor([0.0, -0.8, 0.1]) + 0.35 * wild)
+    k = torch.linspace(0, 1, 6)[None, :, None]
+    guides = roots[:, None] + normals[:, None] * 0.05 + away[:, None] * k * length + torch.tensor([0.0, -0.25, -0.1]) * k * k * length
+    guides = guides + torch.sign(roots[:, None]) * torch.tensor([0.45, 0.0, 0.0]) * k * length * (1 - near)
+    return [strands(guides, length[:, :, 0], children, g, a.brows * 1.15, LABEL["skin"], spread=0.3, tip=0.1)]

@@ -1,0 +1,176 @@
+"""Scalp hair: where it grows, how guide hairs run, and the strands around them. Centimetres, frame of the head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from synth.heads.anatomy import Anatomy
+from synth.heads.maths import gauss, mix, noise, smooth, spline, stream, unit
+from synth.heads.styles import Cut
+from synth.heads.surface import Surface
+
+NODES = 15  # control points of a guide
+MOST_CHILDREN = 19  # drawn for every guide, so that fewer can be used without changing the others
+HAIRLINE_ANGLE = torch.tensor([0, 0.35, 0.7, 0.95, 1.2, 1.42, 1.55, 1.75, 2.1, 2.6, 3.2])
+HAIRLINE_HEIGHT = torch.tensor([6.5, 6.45, 6.2, 5.2, 3.6, 1.5, -1.4, 0.8, -2.2, -5.2, -6.0])
+
+
+@dataclass
+class Strands:
+    """s strands of n control points: nodes (3, n, s), visible fraction, tint, curl phase and turns, length (s,)."""
+
+    nodes: Tensor
+    end: Tensor
+    tint: Tensor
+    phase: Tensor
+    turns: Tensor
+    length: Tensor
+    colour: Tensor  # (3,) linear
+    label: int
+    tip: float  # how much lighter the tips are
+    root: float  # how much darker the roots are
+    curl: float = 0.0
+    wave: float = 0.0
+
+
+def scalp(surface: Surface, cut: Cut, seed: int) -> Tensor:
+    """(h, w) how much hair grows at each point of the skin grid, 0 to 1: above the hairline, behind the ears."""
+    angle = surface.angle.abs()
+    i = torch.searchsorted(HAIRLINE_ANGLE, angle).clamp(1, len(HAIRLINE_ANGLE) - 1)
+    t = ((angle - HAIRLINE_ANGLE[i - 1]) / (HAIRLINE_ANGLE[i] - HAIRLINE_ANGLE[i - 1])).clamp(0, 1)
+    line = mix(HAIRLINE_HEIGHT[i - 1], HAIRLINE_HEIGHT[i], t)
+    line = line + cut.recede * (gauss(angle - 0.75, 0.35) * 1.6 + 0.7 * gauss(angle, 0.8))
+    y = surface.still[..., 1]
+    return smooth(-0.5, 0.5, y - line - 0.2 * noise(stream(seed, 1), *y.shape, 30, 2))
+
+
+def place(surface: Surface, weight: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """`count` random points and normals (count, 3) on the skin, `weight` (h, w) per unit of area."""
+    p = surface.points
+    area = torch.linalg.cross(p[1:, :-1] - p[:-1, :-1], p[:-1, 1:] - p[:-1, :-1]).norm(dim=-1)
+    mass = (area * weight[:-1, :-1]).double().reshape(-1).cumsum(0)
+    pick, du, dv = torch.rand(3, count, generator=generator)
+    cell = torch.searchsorted(mass, pick.double() * mass[-1]).clamp(max=len(mass) - 1)
+    row, column = cell // area.shape[1], cell % area.shape[1]
+    corner, down, right = p[row, column], p[row + 1, column], p[row, column + 1]
+    return corner + (down - corner) * du[:, None] + (right - corner) * dv[:, None], surface.normals[row, column]
+
+
+def grow(roots: Tensor, cut: Cut, a: Anatomy, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Guides (g, NODES, 3) and lengths (g, 1): flow over the skull, layer height, gravity, collisions, a clear face."""
+    count = roots.shape[0]
+    spread = torch.rand(count, 2, generator=generator)
+    rank = spread[:, 1:]
+    mess = torch.randn(count, 3, generator=generator) * cut.mess
+    lumps = torch.sin(roots @ torch.randn(3, 3, generator=generator) * 0.5).mean(-1, keepdim=True)
+    length = cut.length * (0.7 + 0.45 * spread[:, :1]) * mix(1.0, smooth(1.5, 7.5, roots[:, 1:2]) * 0.85 + 0.15, cut.fade)
+    skull, skull_radius = torch.tensor([0.0, 2.0, -0.4]), torch.tensor([7.5 * a.width, 9.1, 9.5])
+    jaw, jaw_radius = torch.tensor([0.0, -6.0, -1.0]), torch.tensor([5.9 * a.width * a.jaw, 9.0, 7.0])
+    crown = torch.tensor([0.8, 10.2, -5.5])
+    on_top = smooth(3.0, 9.0, roots[:, 1:2]) * smooth(-6, 3, roots[:, 2:3])
+    height = (0.1 + cut.volume * (0.25 + 0.75 * rank) * (1 + cut.top * on_top)) * (1 + 0.35 * lumps)
+    height = height * mix(1.0, smooth(1.0, 6.5, roots[:, 1:2]) * 0.8 + 0.2, cut.fade)
+    stride = length / (NODES - 1)
+    away = torch.tanh((roots[:, :1] - cut.part_x) * 1.5)
+    steady = cut.back * torch.tensor([0.0, 0.0, -1.0]) + cut.forward * torch.tensor([0.0, -0.2, 1.0]) + mess
+    over_face = (roots[:, 0].abs() < 4.4) & (roots[:, 2] > 2) & (cut.fringe > 0.5)
+    side = torch.where(roots[:, 0] > cut.part_x, 1.0, -1.0)
+    p, direction, points = roots, None, [roots]
+    for k in range(NODES - 1):
+        v = (p - skull) / skull_radius
+        m = v.norm(dim=-1, keepdim=True)
+        normal = unit(v / skull_radius)
+        low = smooth(0.0, -5.0, p[:, 1:2])
+        flow = steady + cut.whorl * unit(p - crown)
+        flow = flow + cut.part * torch.cat([away * smooth(-2, 5, p[:, 1:2]), torch.full_like(away, -0.3), torch.zeros_like(away)], 1)
+        flow = flow - (flow * normal).sum(-1, keepdim=True) * normal
+        rise = (cut.lift * (height - (m - 1) * 8.6) / (0.35 + 0.5 * height)).clamp(-0.6, 2.2) * (1 - low)
+        wish = flow + normal * rise
+        wish[:, 1] -= cut.gravity * min(1.0, (k + 1) / 3) * 2.2
+        direction = unit(wish) if direction is None else unit(mix(direction, unit(wish), 0.65))
+        p = p + direction * stride
+        for centre, radius, part in ((skull, skull_radius, 1.0), (jaw, jaw_radius, 0.7)):
+            d = p - centre
+            p = centre + d / (d / (radius + height.clamp(max=2.0) * part)).norm(dim=-1, keepdim=True).clamp(0.3, 1)
+        if cut.clear > 0.5:
+            edge = (6.5 * a.width + 0.4 * rank[:, 0]) * smooth(7.6, 2.2, p[:, 1]) * smooth(3.0, 6.5, p[:, 2])
+            x = side * torch.maximum(side * p[:, 0], edge)
+            p = torch.cat([torch.where(over_face, p[:, 0], x)[:, None], p[:, 1:]], 1)
+        points.append(p)
+    return torch.stack(points, 1), length
+
+
+def strands(
+    guides: Tensor, length: Tensor, children: int, generator: torch.Generator, colour: Tensor, label: int, *,
+    spread: float, cut: Cut | None = None, tip: float = 0.1, root: float = 0.0,
+) -> Strands:  # fmt: skip
+    """`children` strands around each guide (g, n, 3), clumped and cut as `cut` says (None: as they are)."""
+    g, n, _ = guides.shape
+    many = MOST_CHILDREN
+    offset = torch.randn(g, many, 3, generator=generator)[:, :children] * spread * 0.5
+    end = 0.7 + 0.3 * torch.rand(g, many, generator=generator)[:, :children] ** 0.6
+    family = torch.randn(g, 3, generator=generator)
+    own = torch.randn(g, many, 4, generator=generator)[:, :children]
+    tint = 0.5 * family[:, :1] + 0.5 * own[..., 0]
+    phase = 3.1 * family[:, 1:2] + 0.5 * own[..., 1]
+    turns = (cut.turns if cut else 1.0) * (1 + 0.2 * family[:, 2:]).expand(g, children) * 6.283
+    s = torch.linspace(0, 1, n)[:, None]
+    gather = (1 - (cut.clump if cut else 0.2) * s) * smooth(-0.5, 0.25, s)
+    nodes = guides[:, None] + offset[:, :, None] * gather
+    if cut:
+        end = torch.minimum(end, _trim(nodes, cut, 0.35 * own[..., 2]))
+    flat = nodes.reshape(g * children, n, 3).permute(2, 1, 0).contiguous()
+    return Strands(
+        flat, end.reshape(-1), tint.reshape(-1), phase.reshape(-1), turns.reshape(-1), length.expand(g, children).reshape(-1), colour, label, tip, root,
+        cut.curl if cut else 0.0, cut.wave if cut else 0.0,
+    )  # fmt: skip
+
+
+def _trim(nodes: Tensor, cut: Cut, jitter: Tensor) -> Tensor:
+    """(g, children) fraction of each strand above the hem; `jitter` (g, children) cm makes the hem uneven."""
+    n = nodes.shape[2]
+    y = nodes[..., 1] + jitter[..., None]
+    hem = max(cut.cut, -16.0)
+    ahead = smooth(0.5, 4.5, nodes[..., 3 - 1] - 0.15 * nodes[..., 0].abs())
+    over = y - (hem + (max(cut.bangs, hem) - hem) * cut.fringe * ahead).clamp_min(-15.5)
+    below = over < 0
+    first = torch.where(below.any(-1), below.float().argmax(-1), n - 1)
+    after = over.gather(-1, first[..., None])[..., 0]
+    before = over.gather(-1, (first - 1).clamp(0)[..., None])[..., 0]
+    at = (first - 1 + (before / (before - after).clamp_min(1e-3)).clamp(0, 1)) / (n - 1)
+    return torch.where(below.any(-1), at, torch.ones_like(at))
+
+
+def bun(cut: Cut, top: float, generator: torch.Generator) -> Tensor:
+    """Guides (g, 8, 3) wound around a knot at the back of the crown."""
+    v = unit(torch.randn(700, 3, generator=generator))
+    w = unit(torch.linalg.cross(v, torch.tensor([0.3, 0.2, 1.0]).expand_as(v)))
+    radius = (1.6 + 1.3 * top) * cut.bun
+    k = torch.linspace(0, 1.1, 8)[None, :, None]
+    centre = torch.tensor([0.0, 11.0, -4.2])
+    return (v[:, None] * torch.cos(k) + w[:, None] * torch.sin(k)) * radius + centre
+
+
+def dense(strand: Strands, pixels_per_cm: float, step: float) -> tuple[Tensor, Tensor]:
+    """Points along the strands (3, m, s), and how far along each is (m,): `step` pixels apart on the longest."""
+    reach = float(strand.end.max())
+    m = max(4, int(float(strand.length.max()) * reach * pixels_per_cm / step))
+    n = strand.nodes.shape[1] - 1
+    points = torch.matmul(spline(m, n, reach), strand.nodes)
+    t = torch.linspace(0, reach, m)
+    if strand.curl > 0.01 or strand.wave > 0.01:
+        along = t[:, None] * strand.length
+        if strand.curl > 0.01:
+            radius = strand.curl * smooth(0.0, 2.5, along)
+            turn = along * strand.turns + strand.phase
+            points[0] += radius * torch.cos(turn)
+            points[2] += radius * torch.sin(turn)
+        if strand.wave > 0.01:
+            radius = strand.wave * smooth(0.0, 3.0, along)
+            turn = along * 0.9 + strand.phase
+            points[0] += radius * torch.sin(turn)
+            points[2] += radius * torch.cos(turn)
+    return points, t

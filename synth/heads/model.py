@@ -1,0 +1,115 @@
+"""Everything of a head that its pose does not change: surfaces, strands, landmarks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from synth.heads import facial_hair, features, wear
+from synth.heads.anatomy import Anatomy
+from synth.heads.appearance import hair_colour
+from synth.heads.factors import Hair, Head
+from synth.heads.hair import MOST_CHILDREN, Strands, bun, dense, grow, place, scalp, strands
+from synth.heads.labels import LABEL
+from synth.heads.landmarks import landmarks68
+from synth.heads.maths import mix, noise, smooth, stream
+from synth.heads.paint import paint_skin
+from synth.heads.patches import MATTE, SKIN, Patch, keep, patch
+from synth.heads.styles import Cut, haircut
+from synth.heads.surface import Surface, head_surface
+
+GUIDES = 420
+COARSE = 3.0  # grid points per cm of the surface that roots are placed on, the same at every picture size
+
+
+@dataclass
+class Model:
+    """Patches, strands, points of the lenses (3, n) and landmarks (3, 68); centimetres, frame of the head."""
+
+    patches: list[Patch]
+    strands: list[Strands]
+    lenses: Tensor
+    marks: Tensor
+    hat_line: float | None
+
+
+def sculpt(head: Head, pixels_per_cm: float) -> Model:
+    """Build the head at a density of points for `pixels_per_cm`."""
+    a = Anatomy.of(head.identity, head.expression)
+    cut = haircut(head.hair)
+    seed = head.identity.noise
+    surface = head_surface(a, seed, pixels_per_cm)
+    coarse = head_surface(a, seed, COARSE)
+    colour = hair_colour(head.hair)
+    patches = [_skin(a, cut, head, surface, colour), *features.eyes(a, pixels_per_cm), *features.mouth(a, pixels_per_cm)]
+    patches += features.ears(a, pixels_per_cm) + wear.beanie(head.scene, surface)
+    frames, lenses = wear.glasses(head.scene, pixels_per_cm)
+    patches += frames + wear.jewellery(a, head.scene, pixels_per_cm)
+    patches += [wear.neck(a, pixels_per_cm), wear.cloth(head.scene, pixels_per_cm)]
+    many = 0.6 + 0.65 * min(1.0, max(0.0, (pixels_per_cm - 7) / 9))  # share of the children that this size shows
+    hairs = _scalp_hair(a, cut, head.hair, coarse, colour, many)
+    hairs += facial_hair.brows(a, coarse, seed, 1 + round(many)) + facial_hair.beard(head.identity, a, coarse, round(4 * many))
+    return Model(patches, hairs, lenses.T.contiguous(), landmarks68(a, coarse), wear.hat_line(head.scene))
+
+
+def _skin(a: Anatomy, cut: Cut, head: Head, surface: Surface, colour: Tensor) -> Patch:
+    """The skin, and the undercoat of hair on the scalp."""
+    albedo, labels = paint_skin(a, surface, head.identity.noise)
+    seed = head.hair.noise
+    grown = scalp(surface, cut, seed) * min(1.0, cut.density + 0.06 * (cut.density == 0))
+    grain = (1 + 0.35 * noise(stream(seed, 2), *grown.shape, 70, 2)).clamp(0.3, 1.7)
+    dark = mix(0.8, 0.55, min(1.0, cut.cap / 0.3))
+    cover = grown * cut.paint
+    thinned = mix(1.0, 0.6 + 0.4 * smooth(2.0, 6.5, surface.still[..., 1]), cut.fade)
+    albedo = mix(albedo, colour * dark * grain[..., None], (cover * thinned)[..., None])
+    hairy = cover > 0.3
+    labels[hairy] = LABEL["hair"]
+    points = surface.points + surface.normals * (grown * cut.cap * min(cut.volume, 2.5) * 0.8)[..., None]
+    return keep(patch(points, surface.normals, albedo, labels, torch.where(hairy, MATTE, SKIN)), ~surface.hole)
+
+
+def _scalp_hair(a: Anatomy, cut: Cut, hair: Hair, coarse: Surface, colour: Tensor, many: float) -> list[Strands]:
+    count = int(cut.density * GUIDES)
+    if count == 0:
+        return []
+    g = stream(hair.noise, 3)
+    grown = scalp(coarse, cut, hair.noise)
+    front = smooth(2.0, 6.0, coarse.points[..., 2])
+    roots, _ = place(coarse, grown * (grown > 0.3) * (1 + (0.6 + 0.9 * cut.fringe) * front), count, g)
+    guides, length = grow(roots, cut, a, g)
+    children = min(MOST_CHILDREN, max(3, round(cut.children * many)))
+    dark = 0.25 + 0.35 * hair.roots
+    out = [strands(guides, length, children, g, colour, LABEL["hair"], spread=0.9, cut=cut, tip=0.25, root=dark)]
+    if cut.bun > 0.2:
+        g = stream(hair.noise, 4)
+        knot = bun(cut, hair.top, g)
+        out.append(strands(knot, torch.full((knot.shape[0], 1), 2.5), max(2, round(3 * many)), g, colour, LABEL["hair"], spread=0.2))
+    return out
+
+
+def spread_strands(model: Model, turns: list[Tensor], pixels_per_cm: float) -> list[tuple[Strands, Tensor, Tensor, Tensor]]:
+    """For each set of strands: the strands that any of the head's rotations (3, 3) may show, as dense points
+    (3, m, s), how far along each is (m,), and which points exist (m, s)."""
+    out = []
+    step = 1.8 if pixels_per_cm < 14 else 1.4
+    centre = torch.tensor([0.0, 1.0, -0.5])
+    for strand in model.strands:
+        nearest = torch.stack([torch.einsum("k,kns->ns", turn[2], strand.nodes).amax(0) - turn[2] @ centre for turn in turns]).amax(0)
+        seen = nearest > -4.0
+        seen[::4] = True  # enough of what is behind for the outline
+        part = _choose(strand, seen)
+        points, t = dense(part, pixels_per_cm, step)
+        exists = t[:, None] < part.end
+        if model.hat_line is not None and part.label == LABEL["hair"]:
+            exists = exists & (points[1] - 0.22 * (points[2] - 8) < model.hat_line + 0.2)
+        out.append((part, points, t, exists))
+    return out
+
+
+def _choose(s: Strands, seen: Tensor) -> Strands:
+    return Strands(
+        s.nodes[:, :, seen], s.end[seen], s.tint[seen], s.phase[seen], s.turns[seen], s.length[seen],
+        s.colour, s.label, s.tip, s.root, s.curl, s.wave,
+    )  # fmt: skip

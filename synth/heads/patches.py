@@ -1,0 +1,45 @@
+"""A patch is a cloud of surface points that is lit and labelled together; what is not hair is made of patches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+SKIN, EYE, MATTE, STRAND = 0, 1, 2, 3  # materials
+
+
+@dataclass
+class Patch:
+    """n points: position (n, 3) cm, normal (n, 3), albedo (n, 3) linear, label (n,) uint8, material (n,) uint8.
+
+    `body` patches follow the shoulders, the others the head.
+    """
+
+    points: Tensor
+    normals: Tensor
+    albedo: Tensor
+    labels: Tensor
+    materials: Tensor
+    body: bool = False
+
+
+def patch(points: Tensor, normals: Tensor, albedo: Tensor, label: int | Tensor, material: int | Tensor, body: bool = False) -> Patch:
+    """A patch from arrays of any leading shape; one label, material, normal or colour may serve all points."""
+    points = points.reshape(-1, 3)
+    n = points.shape[0]
+
+    def spread(value: Tensor) -> Tensor:
+        return value.expand(n, 3) if value.dim() == 1 else value.reshape(-1, 3)
+
+    def index(value: int | Tensor) -> Tensor:
+        return torch.full((n,), value, dtype=torch.uint8) if isinstance(value, int) else value.reshape(-1).to(torch.uint8)
+
+    return Patch(points, spread(normals), spread(albedo), index(label), index(material), body)
+
+
+def keep(p: Patch, mask: Tensor) -> Patch:
+    """The points of a patch where `mask` (any shape with n elements) is true."""
+    m = mask.reshape(-1)
+    return Patch(p.points[m], p.normals[m], p.albedo[m], p.labels[m], p.materials[m], p.body)

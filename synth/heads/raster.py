@@ -1,0 +1,44 @@
+"""A z-buffer that points are splatted into: depth and the number of the nearest point at every pixel."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+INDEX_BITS = 24
+DEPTH_STEPS = 4096.0  # per cm
+FAR = 1 << 61
+CRACK = 2048 << INDEX_BITS  # half a centimetre
+
+
+class ZBuffer:
+    """`side` x `side` pixels; points are numbered in the order in which they are splatted."""
+
+    def __init__(self, side: int) -> None:
+        self.side = side
+        self.count = 0
+        self._keys = torch.full((side * side + 1,), FAR)
+
+    def splat(self, x: Tensor, y: Tensor, z: Tensor, visible: Tensor, square: bool) -> None:
+        """Points at x, y (pixels), z (cm towards the camera), two pixels wide and, if `square`, two high."""
+        side = self.side
+        column, row = x.to(torch.int32), y.to(torch.int32)
+        inside = visible & (column >= 0) & (column < side - 1) & (row >= 0) & (row < side - 1)
+        chosen = inside.reshape(-1).nonzero()[:, 0]
+        pixel = (row * side + column).reshape(-1)[chosen].long()
+        depth = ((60.0 - z.reshape(-1)[chosen]) * DEPTH_STEPS).long()
+        keys = (depth << INDEX_BITS) + (chosen + self.count)
+        self.count += z.numel()
+        for offset in (0, 1, side, side + 1) if square else (0, 1):
+            self._keys.scatter_reduce_(0, pixel + offset, keys, "amin")
+
+    def winners(self) -> tuple[Tensor, Tensor]:
+        """Pixels that were hit (p,) and the number of the nearest point of each (p,); one-pixel cracks are closed."""
+        keys = self._keys[:-1].view(self.side, self.side)
+        for view in (keys, keys.T):
+            around = torch.maximum(view[:, :-2], view[:, 2:])
+            middle = view[:, 1:-1]
+            middle.copy_(torch.where(middle > around + CRACK, around, middle))
+        flat = keys.reshape(-1)
+        hit = (flat < FAR - 1).nonzero()[:, 0]
+        return hit, flat[hit] & ((1 << INDEX_BITS) - 1)

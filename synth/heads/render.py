@@ -1,0 +1,197 @@
+"""Render a head: geometry to points, points to a z-buffer, light on what is nearest, supersamples to pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+from synth.heads.appearance import hsl
+from synth.heads.camera import SIDE, Camera, aim
+from synth.heads.factors import Head, Scene
+from synth.heads.hair import Strands
+from synth.heads.labels import LABEL, NAMES
+from synth.heads.landmarks import five
+from synth.heads.light import Lamp, Lit, develop, shade
+from synth.heads.maths import mix, noise, smooth, stream
+from synth.heads.model import Model, sculpt, spread_strands
+from synth.heads.patches import STRAND
+from synth.heads.raster import ZBuffer
+
+SMALLEST, LARGEST = 16, 1024
+Spread = tuple[Strands, Tensor, Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Render:
+    """A picture and what is known of it. Landmarks are x, y in pixels, image-left first; angles in degrees."""
+
+    image: np.ndarray  # (S, S, 3) uint8
+    labels: np.ndarray  # (S, S) uint8, CelebAMask-HQ order
+    hair: np.ndarray  # (S, S) float32 share of each pixel that is hair, 0..1
+    landmarks5: np.ndarray  # (5, 2) float32: eyes, nose, mouth corners
+    landmarks68: np.ndarray  # (68, 2) float32, iBUG order
+    yaw: float  # positive: turned to image right
+    pitch: float  # positive: turned down
+    roll: float  # positive: leaning to image right
+
+
+def render(head: Head, size: int = 256) -> Render:
+    """Render `head` at `size` x `size` pixels; the same bytes every time, the same picture at every size."""
+    _check(size)
+    with _one_thread():
+        return _renders([head], size)[0]
+
+
+def render_poses(head: Head, poses: Sequence[tuple[float, float]], size: int = 256) -> list[Render]:
+    """Render one head in several (yaw, pitch) poses, degrees; geometry is built once."""
+    _check(size)
+    with _one_thread():
+        return _renders([head.turned(*pose) for pose in poses], size)
+
+
+def supersampling(size: int) -> int:
+    """Samples along each side of a pixel."""
+    return 3 if size <= 80 else 2
+
+
+def _check(size: int) -> None:
+    if not SMALLEST <= size <= LARGEST:
+        raise ValueError(f"size {size} is not possible: choose {SMALLEST} to {LARGEST} pixels.")
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread keeps sums in one order, and lets every core render a head of its own."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _renders(heads: list[Head], size: int) -> list[Render]:
+    """Pictures of heads that differ in pose only."""
+    if not heads:
+        return []
+    pixels_per_cm = size * supersampling(size) / SIDE
+    model = sculpt(heads[0], pixels_per_cm)
+    marks = five(model.marks)
+    cameras = [aim(head.pose, marks[:, :2], marks[:, 3:]) for head in heads]
+    spread = spread_strands(model, [camera.head for camera in cameras], pixels_per_cm)
+    return [_picture(head, camera, model, spread, size) for head, camera in zip(heads, cameras, strict=True)]
+
+
+def _picture(head: Head, camera: Camera, model: Model, spread: list[Spread], size: int) -> Render:
+    ss = supersampling(size)
+    side = size * ss
+    ppc = side / SIDE
+    position = torch.cat([camera.view(p.points.T, p.body) for p in model.patches], 1)
+    normal = torch.cat([(camera.body if p.body else camera.head) @ p.normals.T for p in model.patches], 1)
+    buffer = ZBuffer(side)
+    x, y = camera.project(position)
+    facing = normal[2] + 0.1 * normal[0].abs() > -0.12
+    buffer.splat(x * side - 0.5, y * side - 0.5, position[2], facing, square=True)
+    lamp = Lamp(head.light)
+    lamp.cast(position[:, ::2])
+    turned = []
+    for strand, points, _, exists in spread:
+        seen = camera.view(points)
+        sx, sy = camera.project(seen.reshape(3, -1))
+        buffer.splat((sx * side).view(exists.shape), (sy * side).view(exists.shape), seen[2], exists, square=False)
+        if strand.label == LABEL["hair"]:
+            thin = exists[::3]
+            lamp.cast(torch.where(thin, seen[:, ::3], torch.tensor([0.0, 0.0, -99.0])[:, None, None]))
+        turned.append(seen)
+    pixel, index = buffer.winners()
+    lit, labels = _gather(model, spread, turned, position, normal, pixel, index)
+    colour = shade(lit, lamp, head.light, camera.centre, side, ppc)
+    canvas = _background(head.scene, side).reshape(3, -1)
+    canvas[:, pixel] = colour
+    full = torch.zeros(side * side, dtype=torch.int64)
+    full[pixel] = labels.long()
+    depth = torch.full((side * side,), -99.0)
+    depth[pixel] = lit.position[2]
+    lens = _lenses(camera, model, depth, side)
+    canvas[:, lens] = canvas[:, lens] * 0.94 + 0.035
+    share = functional.avg_pool2d((full == LABEL["hair"]).float().view(1, 1, side, side), ss)[0, 0]
+    full[lens] = LABEL["eye_g"]
+    image = develop(functional.avg_pool2d(canvas.view(1, 3, side, side), ss)[0], head.light)
+    marks = camera.project(camera.view(model.marks))
+    marks68 = torch.stack(marks) * size
+    return Render(
+        image=(image.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy(),
+        labels=_majority(full.view(side, side), ss),
+        hair=share.numpy(),
+        landmarks5=five(marks68).T.contiguous().numpy(),
+        landmarks68=marks68.T.contiguous().numpy(),
+        yaw=camera.yaw, pitch=camera.pitch, roll=camera.roll,
+    )  # fmt: skip
+
+
+def _gather(
+    model: Model, spread: list[Spread], turned: list[Tensor], position: Tensor, normal: Tensor, pixel: Tensor, index: Tensor
+) -> tuple[Lit, Tensor]:
+    """What is nearest at every hit pixel, and its label (p,)."""
+    solid = position.shape[1]
+    at = index.clamp(max=solid - 1)
+    albedo = torch.cat([p.albedo for p in model.patches])[at].T.contiguous()
+    labels = torch.cat([p.labels for p in model.patches])[at]
+    material = torch.cat([p.materials for p in model.patches])[at]
+    place, direction = position[:, at], normal[:, at]
+    start = solid
+    for (strand, _, t, exists), seen in zip(spread, turned, strict=True):
+        m, s = exists.shape
+        mine = ((index >= start) & (index < start + m * s)).nonzero()[:, 0]
+        own = index[mine] - start
+        start += m * s
+        row, column = own // s, own % s
+        behind = row.clamp(max=m - 2)
+        place[:, mine] = seen[:, row, column]
+        tangent = seen[:, behind + 1, column] - seen[:, behind, column]
+        direction[:, mine] = tangent / tangent.norm(dim=0).clamp_min(1e-6)
+        along = t[row]
+        tone = 1 + 0.17 * strand.tint[column] + strand.tip * (along - 0.3)
+        tone = tone * (1 - strand.root * smooth(0.3, 0.0, along))
+        albedo[:, mine] = strand.colour[:, None] * tone.clamp(0.25, 2.0)
+        labels[mine] = strand.label
+        material[mine] = STRAND
+    return Lit(place, direction, albedo, material, pixel), labels
+
+
+def _lenses(camera: Camera, model: Model, depth: Tensor, side: int) -> Tensor:
+    """Pixels (n,) whose nearest point lies behind a lens of the glasses."""
+    if model.lenses.shape[1] == 0:
+        return torch.zeros(0, dtype=torch.int64)
+    seen = camera.view(model.lenses)
+    x, y = camera.project(seen)
+    buffer = ZBuffer(side)
+    buffer.splat(x * side - 0.5, y * side - 0.5, seen[2], torch.ones_like(x, dtype=torch.bool), square=True)
+    pixel, index = buffer.winners()
+    return pixel[seen[2, index] > depth[pixel]]
+
+
+def _background(scene: Scene, side: int) -> Tensor:
+    """(3, side, side) linear: a soft wall with a gradient and out-of-focus blobs."""
+    first = hsl(scene.background_hue * 0.999, 0.55 * scene.background_saturation, 0.12 + 0.72 * scene.background_lightness)
+    second = first * mix(0.45, 1.0, scene.background_gradient)
+    blobs = 0.5 + 0.35 * noise(stream(scene.noise, 3), side, side, 3, 2, 0.5)
+    down = torch.linspace(0, 1, side)[:, None].expand(side, side)
+    t = mix(down, blobs.clamp(0, 1), 0.75 * scene.background_blobs)
+    return first[:, None, None] + (second - first)[:, None, None] * t
+
+
+def _majority(labels: Tensor, ss: int) -> np.ndarray:
+    """(S, S) uint8: the commonest of each pixel's ss x ss labels."""
+    size = labels.shape[0] // ss
+    blocks = labels.view(size, ss, size, ss).permute(0, 2, 1, 3).reshape(size * size, ss * ss)
+    keys = torch.arange(size * size)[:, None] * len(NAMES) + blocks
+    counts = torch.bincount(keys.reshape(-1), minlength=size * size * len(NAMES)).view(-1, len(NAMES))
+    return counts.argmax(1).view(size, size).to(torch.uint8).numpy()
