@@ -100,15 +100,20 @@ class Shards:
         if not self.paths:
             raise ValueError(f"{folder} has no shards (shard-00000.h5): run `python -m synth.sample --out {folder}`")
         self.attrs: dict[str, Any] = {}
+        self._image_shape: tuple[int, ...] = ()
         counts = []
         for path in self.paths:
             with _open(path) as file:
-                counts.append(_check_shard(file, path))
+                shape = _check_shard(file, path)
                 attrs = _attrs(file, path)
             self.attrs = self.attrs or attrs
             check_same(attrs, self.attrs, path)
+            counts.append(shape[0])
+            self._image_shape = self._image_shape or shape[1:]
+            if shape[1:] != self._image_shape:
+                raise ValueError(f"{path} has images of another size than {self.paths[0]}: delete it")
         self.starts = np.concatenate([[0], np.cumsum(counts)])
-        self._files: OrderedDict[Path, h5py.File] = OrderedDict()
+        self._images: OrderedDict[int, h5py.Dataset] = OrderedDict()
         self._pid = os.getpid()
 
     def __len__(self) -> int:
@@ -130,14 +135,11 @@ class Shards:
         if rows.size and not 0 <= rows.min() <= rows.max() < len(self):
             raise ValueError(f"rows {rows.min()} to {rows.max()} are not all in {self.folder}: it has {len(self)}")
         shards = np.searchsorted(self.starts, rows, side="right") - 1
-        images: np.ndarray | None = None
-        for k in np.unique(shards):
-            dataset = self._file(self.paths[k])["image"]
-            if images is None:
-                images = np.empty((len(rows), *dataset.shape[1:]), np.uint8)
-            for place in np.flatnonzero(shards == k):
-                dataset.read_direct(images, np.s_[rows[place] - self.starts[k]], np.s_[place])
-        return np.empty((0, 0, 0, 3), np.uint8) if images is None else images
+        images = np.empty((len(rows), *self._image_shape), np.uint8)
+        for place, (row, k) in enumerate(zip(rows.tolist(), shards.tolist(), strict=True)):
+            # A chunk is an image as it is: reading it straight into its place is twice as fast as HDF5's selections.
+            self._image(k).id.read_direct_chunk((row - int(self.starts[k]), 0, 0, 0), out=images[place].reshape(-1))
+        return images
 
     def batches(self, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """(rows (B,) int64, images (B, H, W, 3) uint8) over all faces in order, `size` at a time."""
@@ -162,19 +164,19 @@ class Shards:
             columns.append(column)
         return np.concatenate(columns)
 
-    def _file(self, path: Path) -> h5py.File:
-        """An open handle of this process: HDF5 handles must not cross a fork."""
+    def _image(self, k: int) -> h5py.Dataset:
+        """The images of shard k, opened by this very process: HDF5 handles must not cross a fork."""
         if self._pid != os.getpid():
-            self._files, self._pid = OrderedDict(), os.getpid()
-        if path not in self._files:
-            while len(self._files) >= OPEN_FILES:
-                self._files.popitem(last=False)[1].close()
-            self._files[path] = _open(path)
-        self._files.move_to_end(path)
-        return self._files[path]
+            self._images, self._pid = OrderedDict(), os.getpid()
+        if k not in self._images:
+            while len(self._images) >= OPEN_FILES:
+                self._images.popitem(last=False)[1].file.close()
+            self._images[k] = _open(self.paths[k])["image"]
+        self._images.move_to_end(k)
+        return self._images[k]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_files": OrderedDict()}
+        return {**self.__dict__, "_images": OrderedDict()}
 
 
 def check_same(attrs: dict[str, Any], others: dict[str, Any], path: Path) -> None:
@@ -258,14 +260,12 @@ def _attrs(file: h5py.File, path: str | Path) -> dict[str, Any]:
     return {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
 
 
-def _check_shard(file: h5py.File, path: Path) -> int:
-    """The number of faces of a shard whose arrays have the right types and shapes."""
+def _check_shard(file: h5py.File, path: Path) -> tuple[int, ...]:
+    """The shape of the images of a shard whose arrays have the right types, shapes and chunks."""
     seed, w, image = (_dataset(file, name, path) for name in ("seed", "w", "image"))
-    found = {"seed": (seed.dtype, seed.ndim), "w": (w.dtype, w.ndim), "image": (image.dtype, image.ndim)}
-    wanted = {"seed": (np.int64, 1), "w": (np.float32, 2), "image": (np.uint8, 4)}
-    for name, form in wanted.items():
-        if found[name] != form:
-            raise ValueError(f"{path}: {name!r} has another type or shape than a shard's: it is not a shard")
-    if not len(seed) == len(w) == len(image) or image.shape[3] != 3:
-        raise ValueError(f"{path}: seed, w and image have different numbers of rows: it is not a shard")
-    return len(seed)
+    found = [(array.dtype, array.ndim) for array in (seed, w, image)]
+    if found != [(np.int64, 1), (np.float32, 2), (np.uint8, 4)] or image.shape[3] != 3:
+        raise ValueError(f"{path}: seed, w or image has another type or shape than a shard's: it is not a shard")
+    if not len(seed) == len(w) == len(image) or image.chunks != (1, *image.shape[1:]):
+        raise ValueError(f"{path}: seed, w and image do not have one row and one chunk per face: it is not a shard")
+    return image.shape
