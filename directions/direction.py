@@ -1,0 +1,134 @@
+"""A latent direction as a JSON file: the edit vector, its calibrated step and where all of it comes from."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from data.files import read_json, write_json
+from data.weights import WEIGHTS
+
+BUILTIN = WEIGHTS / "directions"
+
+
+class HasSha256(Protocol):
+    """A generator, as far as a direction needs to know it: the sha256 of its file tells whose directions fit."""
+
+    @property
+    def sha256(self) -> str: ...
+
+    @property
+    def w_dim(self) -> int: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Direction:
+    """How one attribute changes in the latent space of one generator.
+
+    Moving w by `vector` * t changes the attribute by `step` * t units. The sign of `normal` @ w + `intercept` says on
+    which side of `threshold` a sample lies; `ridge` @ w + `ridge_intercept` estimates its value.
+    """
+
+    attribute: str
+    unit: str
+    space: str  # "W": one vector for all layers
+    vector: np.ndarray  # (w_dim,) float64, unit length: covariance of w times `normal`
+    step: float  # attribute units per unit length along `vector`, measured on re-rendered samples
+    linear_range: tuple[float, float]  # changes in attribute units for which the measured response keeps up
+    normal: np.ndarray  # (w_dim,) float64, of the linear SVM, not normalised
+    intercept: float
+    threshold: float  # attribute units: where the SVM splits the samples
+    ridge: np.ndarray  # (w_dim,) float64, attribute units per unit of w
+    ridge_intercept: float
+    sd: float  # attribute units, of all samples
+    value_range: tuple[float, float]  # attribute units: percentiles 1 and 99 of all samples
+    accuracy: float  # of the SVM on ALL held-out samples
+    balanced_accuracy: float
+    n: int  # samples with a measured value, training and held-out
+    generator: str  # sha256
+    psi: float  # of the samples
+    seeds: str  # lowest and highest of the samples: "0-4095"
+    scorer: dict[str, Any]  # what measured the attribute
+    figures: dict[str, Any]  # all else that is reported
+
+    def estimate(self, w: Any) -> Any:
+        """(N, w_dim) array or tensor -> (N,) estimated attribute, by ridge regression."""
+        ridge = self.ridge if isinstance(w, np.ndarray) else w.new_tensor(self.ridge)
+        return w @ ridge + self.ridge_intercept
+
+
+_VECTORS = ("vector", "normal", "ridge")
+_RANGES = ("linear_range", "value_range")
+_NUMBERS = ("step", "intercept", "threshold", "ridge_intercept", "sd", "accuracy", "balanced_accuracy", "psi")
+
+
+def save_direction(direction: Direction, path: str | Path) -> None:
+    """Writes the JSON file."""
+    write_json(path, {field.name: getattr(direction, field.name) for field in dataclasses.fields(direction)})
+
+
+def load_direction(path_or_name: str | Path, generator: HasSha256) -> Direction:
+    """A direction from its JSON file, or a shipped one by the name of its attribute ("yaw").
+
+    ValueError for a file that is no direction, or one of another generator.
+    """
+    name = str(path_or_name)
+    path = BUILTIN / f"{name}.json" if re.fullmatch(r"\w+", name) else Path(path_or_name)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist: make it with `python -m directions.fit` or give another path")
+    direction = _read(path)
+    if direction.generator != generator.sha256:
+        raise ValueError(
+            f"{path} belongs to the generator {direction.generator[:12]}, not to {generator.sha256[:12]}: "
+            "fit directions for this generator with `python -m directions.fit`"
+        )
+    if len(direction.vector) != generator.w_dim:
+        raise ValueError(f"{path} has {len(direction.vector)} dimensions, the generator {generator.w_dim}: fit it anew")
+    return direction
+
+
+def load_directions(folder: str | Path, generator: HasSha256) -> dict[str, Direction]:
+    """{attribute: direction} of all directions in a folder; "builtin" means the shipped ones."""
+    folder = BUILTIN if str(folder) == "builtin" else Path(folder)
+    paths = sorted(path for path in folder.glob("*.json") if path.name != "report.json")
+    if not paths:
+        raise FileNotFoundError(f"{folder} holds no directions: run `python -m directions.fit` first")
+    return {direction.attribute: direction for direction in (load_direction(path, generator) for path in paths)}
+
+
+def _read(path: Path) -> Direction:
+    """The file's content with every field checked, so that nothing odd reaches the arithmetic."""
+    content = read_json(path)
+    names = {field.name for field in dataclasses.fields(Direction)}
+    if not isinstance(content, dict) or set(content) != names:
+        raise ValueError(f"{path} is not a direction: make it with `python -m directions.fit`")
+    sizes = {len(content[name]) for name in _VECTORS if _numbers(content[name])}
+    sound = (
+        all(_numbers(content[name]) for name in _VECTORS)
+        and len(sizes) == 1
+        and all(_numbers(content[name]) and len(content[name]) == 2 for name in _RANGES)
+        and _numbers([content[name] for name in _NUMBERS])
+        and isinstance(content["n"], int)
+        and all(isinstance(content[name], str) for name in ("attribute", "unit", "generator", "seeds"))
+        and isinstance(content["scorer"], dict)
+        and isinstance(content["figures"], dict)
+        and content["space"] == "W"
+    )
+    if not sound or content["step"] == 0 or abs(math.hypot(*content["vector"]) - 1) > 1e-6:
+        raise ValueError(f"{path} is a damaged direction: make it again with `python -m directions.fit`")
+    arrays = {name: np.array(content[name], np.float64) for name in _VECTORS}
+    ranges = {name: tuple(map(float, content[name])) for name in _RANGES}
+    return Direction(**(content | arrays | ranges))
+
+
+def _numbers(value: Any) -> bool:
+    """Whether `value` is a list of finite numbers."""
+    return isinstance(value, list) and all(
+        isinstance(item, int | float) and not isinstance(item, bool) and math.isfinite(item) for item in value
+    )

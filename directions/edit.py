@@ -1,0 +1,111 @@
+"""Moves a face along a latent direction: `python -m directions.edit --seed 7 --attribute yaw --to -30,-15,0,15,30`.
+
+Edits are in the attribute's unit, for the direction carries its measured step.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from data.command import run
+from data.files import write_json
+from data.images import check_image_path, write_image
+from directions.attributes import ATTRIBUTES, DECIMALS, Measurer
+from directions.direction import Direction, load_direction
+from directions.pictures import caption, strip
+from directions.render import Renderer
+from synth import latents, load_generator
+
+MOST_STEPS = 100  # pictures in a strip
+
+
+def main(
+    *,
+    seed: int,
+    attribute: str,
+    to: str | None = None,
+    by: str | None = None,
+    generator: str = "builtin",
+    directions: str = "builtin",
+    parser: str = "builtin",
+    psi: float = 0.7,
+    out: Path = Path("strip.png"),
+    device: str | None = None,
+) -> None:
+    """Shows one face at several values of an attribute, and measures what came out.
+
+    --to moves to absolute values: the present value is estimated from w by the ridge regression that was fitted with the
+    direction, and the difference is applied. --by moves by amounts. Writes a strip of pictures and the same figures as
+    JSON beside it.
+
+    Args:
+        seed: of the face
+        attribute: name of the direction: yaw, hair_length, hair_volume or hair_lightness
+        to: values to move to, in the attribute's unit, with commas between them: -30,-15,0,15,30 degrees
+        by: amounts to move by, in the attribute's unit, instead of --to
+        generator: "builtin" or a checkpoint
+        directions: "builtin" or a folder that directions.fit has written
+        parser: "builtin" or the path of a face parser, for measuring
+        psi: truncation of the face towards the mean: 1 none, 0 the mean face
+        out: picture to write, .png, .jpg or .webp
+        device: cpu or cuda; None: cuda if there is one
+    """
+    if (to is None) == (by is None):
+        raise ValueError("--to and --by exclude each other: give exactly one of them")
+    flag, text = ("--to", to) if to is not None else ("--by", by)
+    values = parse_values(text or "", flag)
+    check_image_path(out)
+    network = load_generator(generator, device)
+    direction = load_named(attribute, directions, network)
+    measure = Measurer(parser, device)
+    w = network.mapping(latents([seed], network.z_dim).to(network.w_avg.device), psi=psi)[:, 0]
+    changes = values - float(direction.estimate(w)) if to is not None else values
+    edited = edit(w.expand(len(values), -1), direction, torch.from_numpy(changes))
+    images = Renderer(network)(edited.cpu().numpy())
+    measured = measure(images)
+    write_image(strip(images[None], [[caption(attribute, value) for value in measured[attribute]]]), out)
+    low, high = direction.linear_range
+    rows = []
+    for value, change, found in zip(values, changes, measured[attribute], strict=True):
+        note = "" if low <= change <= high else "   beyond the calibrated range"
+        print(f"{flag[2:]} {value:+.{DECIMALS}f}  ->  {caption(attribute, found)}{note}")
+        rows.append({flag[2:]: value, "by": change, "measured": found})
+    figures = {"seed": seed, "psi": psi, "attribute": attribute, "unit": direction.unit, "pictures": rows}
+    write_json(out.with_suffix(".json"), figures)
+
+
+def edit(ws: torch.Tensor, direction: Direction, by: float | torch.Tensor) -> torch.Tensor:
+    """Moves codes by an amount in the direction's attribute unit; differentiable.
+
+    `ws` (N, w_dim) or (N, num_ws, w_dim), all layers moving alike; `by` one number or (N,).
+    """
+    amount = torch.as_tensor(by, dtype=ws.dtype, device=ws.device) / direction.step
+    vector = torch.as_tensor(direction.vector, dtype=ws.dtype, device=ws.device)
+    return ws + amount.reshape(-1, *[1] * (ws.ndim - 1)) * vector
+
+
+def load_named(attribute: str, directions: str, generator: Any) -> Direction:
+    """The direction of an attribute among the shipped ones ("builtin") or in a folder."""
+    if attribute not in ATTRIBUTES:
+        raise ValueError(f"--attribute is {attribute!r}, but it is one of {', '.join(ATTRIBUTES)}")
+    return load_direction(attribute if directions == "builtin" else Path(directions) / f"{attribute}.json", generator)
+
+
+def parse_values(text: str, flag: str) -> np.ndarray:
+    """"-30,0,30" -> (N,) float64; ValueError naming the flag."""
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = [math.nan]
+    if not all(map(math.isfinite, values)) or len(values) > MOST_STEPS:
+        raise ValueError(f"{flag} is {text!r}, but it takes 1 to {MOST_STEPS} numbers with commas between them: -15,0,15")
+    return np.array(values)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,123 @@
+"""Measures the attributes of sampled faces: `python -m directions.measure runs/x/faces`.
+
+Beside every complete shard it writes `shard-00017.attributes.h5` with the columns of directions.attributes; the shard
+itself is never changed. Run again, it measures what is missing. Several machines may share a folder: under torchrun every
+process takes its share of the shards.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from data.command import run
+from data.files import sha256, sweep_temporaries, write_json
+from data.shards import Shards, attributes_path, read_arrays, read_attrs, write_arrays
+from data.weights import resolve
+from directions.attributes import ATTRIBUTES, BATCH
+from directions.pool import MeasuringPool, join
+
+REPORT = "attributes.json"
+COPIED = ("generator_sha256", "psi", "image_size")  # attributes of the shard that its measurements repeat
+PACKAGES = ("torch", "numpy", "facenet-pytorch")
+
+
+def main(faces: Path, *, parser: str = "builtin", workers: int | None = None, device: str | None = None) -> None:
+    """Measures head yaw and the length, volume and lightness of the hair of all sampled faces.
+
+    Writes a small file beside every shard and attributes.json, with the share of faces that were found. An interrupted
+    run is taken up again by the same command.
+
+    Args:
+        faces: folder of shards that synth.sample has written
+        parser: "builtin" or the path of a face parser
+        workers: processes of one thread each; None: one per core
+        device: cpu or cuda, for the parser; None: cuda if there is one (the face detector always runs on the CPU)
+    """
+    report = measure_shards(faces, parser=parser, workers=workers, device=device)
+    if report is not None:
+        print(f"a face was found in {report['found']:.1%} of {report['faces']:,} pictures")
+
+
+def measure_shards(
+    folder: Path, parser: str = "builtin", workers: int | None = None, device: str | None = None
+) -> dict[str, Any] | None:
+    """Measures every shard that has no measurements yet; returns the report, None while other processes have work left."""
+    shards = Shards(folder)
+    measured_by = sha256(resolve(parser, "parser"))
+    rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    sweep_temporaries(folder)
+    missing = []
+    for k, path in enumerate(shards.paths):
+        if attributes_path(path).exists():
+            _check(path, measured_by)
+        elif k % world == rank:
+            missing.append(k)
+    if missing:
+        with MeasuringPool(parser, device, workers, shards) as pool:
+            _measure(shards, missing, pool, measured_by)
+    if not all(attributes_path(path).exists() for path in shards.paths):
+        return None
+    report = summary(shards)
+    write_json(folder / REPORT, report)
+    return report
+
+
+def summary(shards: Shards) -> dict[str, Any]:
+    """Share of faces found, and of every attribute the share measured, mean, SD and percentiles 1, 50, 99."""
+    columns = {name: shards.attributes(name) for name in ATTRIBUTES}
+    report: dict[str, Any] = {"faces": len(shards), "found": float(np.isfinite(columns["yaw"]).mean())}
+    for name, values in columns.items():
+        known = values[np.isfinite(values)].astype(np.float64)
+        figures = {"unit": ATTRIBUTES[name], "measured": len(known) / len(values)}
+        if len(known):
+            percentiles = np.percentile(known, [1, 50, 99]).tolist()
+            figures |= {"mean": known.mean(), "sd": known.std(), "percentiles_1_50_99": percentiles}
+        report[name] = figures
+    return report
+
+
+def _measure(shards: Shards, missing: list[int], pool: MeasuringPool, measured_by: str) -> None:
+    """Measures the shards `missing` in order; a file is written as soon as its shard is done."""
+    batches = {k: _batches(int(shards.starts[k]), int(shards.starts[k + 1])) for k in missing}
+    done = len(shards) - sum(int(shards.starts[k + 1] - shards.starts[k]) for k in missing)
+    results = pool.shard_rows([rows for k in missing for rows in batches[k]])
+    versions = {package: importlib.metadata.version(package) for package in PACKAGES}
+    with tqdm(total=len(shards), initial=done, unit="face", desc="measure", disable=None) as bar:
+        for k in missing:
+            parts = []
+            for rows in batches[k]:
+                parts.append(next(results))
+                bar.update(len(rows))
+            shard = shards.paths[k]
+            attrs = {name: value for name, value in read_attrs(shard).items() if name in COPIED}
+            attrs |= {"shard_sha256": sha256(shard), "parser_sha256": measured_by, "batch": BATCH}
+            attrs |= {f"version_{package}": version for package, version in versions.items()}
+            attrs |= {f"unit_{name}": unit for name, unit in ATTRIBUTES.items()}
+            columns = {"seed": read_arrays(shard, ["seed"])["seed"]} | join(parts)
+            write_arrays(attributes_path(shard), columns, attrs)
+
+
+def _batches(first: int, last: int) -> list[np.ndarray]:
+    """Row numbers of one shard in batches that never cross into another: its result depends on nothing else."""
+    return [np.arange(row, min(row + BATCH, last)) for row in range(first, last, BATCH)]
+
+
+def _check(shard: Path, measured_by: str) -> None:
+    """ValueError when the measurements beside a shard are another shard's or another parser's."""
+    path = attributes_path(shard)
+    there, own = read_attrs(path), read_attrs(shard)
+    if there.get("parser_sha256") != measured_by:
+        raise ValueError(f"{path} was measured with another parser: give that one as --parser or delete the file")
+    same = all(there.get(name) == own.get(name) for name in COPIED)
+    if not same or not np.array_equal(read_arrays(path, ["seed"])["seed"], read_arrays(shard, ["seed"])["seed"]):
+        raise ValueError(f"{path} belongs to another shard than {shard.name}: delete it and run the command again")
+
+
+if __name__ == "__main__":
+    run(main)

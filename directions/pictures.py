@@ -1,0 +1,25 @@
+"""Strips of edited faces with what was measured on them as captions."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from data.images import sheet
+from directions.attributes import ATTRIBUTES, DECIMALS
+
+LEAST_SIDE = 128  # px: smaller pictures are enlarged, so that captions fit
+
+
+def strip(images: np.ndarray, captions: list[list[str]]) -> Image.Image:
+    """(rows, columns, H, W, 3) uint8 and one caption each -> a sheet."""
+    rows, columns, height = images.shape[:3]
+    flat = images.reshape(rows * columns, *images.shape[2:])
+    return sheet(flat, columns, [text for row in captions for text in row], scale=-(-LEAST_SIDE // height))
+
+
+def caption(attribute: str, value: float) -> str:
+    """"yaw -12.3 deg"; a dash for what could not be measured."""
+    unit = ATTRIBUTES.get(attribute, "").split(" of ")[0].removeprefix("CIE ")
+    number = f"{value:.{DECIMALS}f}" if np.isfinite(value) else "-"
+    return f"{attribute.removeprefix('hair_')} {number} {unit}".rstrip()

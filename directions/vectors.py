@@ -1,0 +1,36 @@
+"""Edit vectors: where to move w so that one attribute changes and w stays a likely sample.
+
+The normal n of a linear model predicts an attribute but is a bad way to go: W is ill-conditioned, and a small change of
+the attribute along n leaves the cloud of samples. The likeliest change of w that comes with a higher score n @ w is the
+covariance of w with that score, S n (S the covariance of w): the pattern that belongs to the filter n (Haufe et al.,
+NeuroImage 2014, eq. 6). With other scores held fixed it is the covariance of w with what of the score the others do
+not explain: the conditional mean of a normal distribution, so it is S-orthogonal to their normals.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+LEAST_LEFT = 1e-3  # share of a score's variance that the kept ones must leave
+
+
+def edit_vector(w: np.ndarray, normal: np.ndarray, keep: np.ndarray | None = None) -> tuple[np.ndarray, float]:
+    """(unit edit vector (d,), share of the score's variance that was taken away for the kept scores).
+
+    `w` (N, d) samples; `normal` (d,) of the attribute to change; `keep` (K, d) normals or slopes of the scores that must
+    not change, any number of them, also linearly dependent ones; None: none.
+    """
+    centred = w.astype(np.float64) - w.mean(axis=0, dtype=np.float64)
+    score = centred @ normal
+    left = score
+    if keep is not None and len(keep):
+        kept = centred @ np.asarray(keep, np.float64).T
+        kept /= np.maximum(kept.std(axis=0), np.finfo(float).tiny)
+        left = score - kept @ np.linalg.lstsq(kept, score)[0]
+    removed = 1 - float(left @ left) / float(score @ score)
+    if removed > 1 - LEAST_LEFT:
+        raise ValueError(
+            f"{removed:.1%} of this direction is made of the attributes to keep: keep fewer of them, nothing is left"
+        )
+    vector = centred.T @ left
+    return vector / np.linalg.norm(vector), removed
