@@ -11,7 +11,7 @@ from synth.heads.factors import Hair, Identity
 from synth.heads.maths import mix, step, stream
 
 # Square roots of linear reflectance (so that mixing looks even), from pale to deep brown.
-SKIN = ((0.92, 0.76, 0.68), (0.88, 0.68, 0.57), (0.80, 0.58, 0.45), (0.67, 0.45, 0.32), (0.50, 0.32, 0.22), (0.35, 0.22, 0.16))
+SKIN = ((0.88, 0.715, 0.63), (0.86, 0.665, 0.555), (0.80, 0.58, 0.45), (0.67, 0.45, 0.32), (0.50, 0.32, 0.22), (0.35, 0.22, 0.16))
 IRIS = ((0.16, 0.08, 0.04), (0.28, 0.15, 0.07), (0.34, 0.28, 0.12), (0.22, 0.36, 0.42), (0.30, 0.42, 0.52))
 HAIR = (
     (0.014, 0.012, 0.012), (0.030, 0.021, 0.016), (0.075, 0.045, 0.028), (0.16, 0.092, 0.05),
@@ -66,6 +66,6 @@ def hair_colour(hair: Hair) -> Tensor:
 
 def brow_colour(identity: Identity) -> Tensor:
     """(3,) linear colour of brows and beard; it belongs to the face and not to the (perhaps swapped) hair."""
-    colour = palette(HAIR, 0.75 * identity.brow_lightness)
-    silver = torch.tensor([0.38, 0.375, 0.37])
-    return mix(colour, silver, 0.8 * step(0.75, 1.0, identity.age)) * 0.8
+    colour = palette(HAIR, 0.85 * identity.brow_lightness)
+    silver = torch.tensor([0.24, 0.235, 0.23])
+    return mix(colour, silver, 0.7 * step(0.8, 1.05, identity.age)) * 0.8

@@ -201,7 +201,7 @@ def _plausible(head: Head) -> Head:
         femininity = 1 - (1 - femininity) * (1 - 0.75 * free)
     elif style < 0.36:
         femininity *= 1 - 0.6 * free
-    age = i.age
+    age = i.age**1.3
     grey = max(0.0, age + 0.25 * (h.grey - 0.5) - 0.62) * 2.6
     if style < 0.0588:  # bald heads are rarer than one style in seventeen
         style = style if h.grey > 0.4 else style + 0.06
@@ -216,6 +216,7 @@ def _plausible(head: Head) -> Head:
     identity = replace(
         i,
         femininity=femininity,
+        age=age,
         brow_lightness=min(1.0, 0.15 + 0.6 * lightness * (0.6 + 0.4 * i.brow_lightness)) if h.dye < 0.95 else 0.2,
         iris=i.iris * (1 - 0.9 * min(1.0, i.skin * 1.6)) if i.skin < 0.6 else 0.15 * i.iris,
         beard=i.beard if femininity < 0.42 else 0.0,
@@ -224,8 +225,11 @@ def _plausible(head: Head) -> Head:
     )
     scene = replace(
         s,
+        background_saturation=s.background_saturation**1.5,
         glasses=1.0 if s.glasses > 0.86 else 0.0,
         hat=1.0 if s.hat > 0.93 else 0.0,
         jewellery=s.jewellery if femininity > 0.5 else 0.0,
     )
-    return replace(head, identity=identity, hair=hair, scene=scene)
+    turn = 2 * head.pose.yaw - 1
+    pose = replace(head.pose, yaw=0.5 + 0.5 * turn * (0.5 + 0.5 * abs(turn)))
+    return replace(head, identity=identity, hair=hair, pose=pose, scene=scene)

@@ -47,7 +47,7 @@ def _eye_colour(a: Anatomy, x: Tensor, y: Tensor, across: Tensor, upper: Tensor)
     iris, pupil = 0.62, 0.25
     angle = torch.atan2(dy, dx)
     fibres = 0.8 + 0.2 * torch.sin(angle * 23 + 3 * torch.sin(angle * 7)) * smooth(pupil, iris, d)
-    colour = torch.tensor([0.56, 0.53, 0.52]) * (1 - 0.35 * smooth(0.7, 1.4, x.abs())[..., None])
+    colour = torch.tensor([0.50, 0.47, 0.46]) * (1 - 0.35 * smooth(0.7, 1.4, x.abs())[..., None])
     flesh = mix(a.skin, torch.tensor([0.42, 0.18, 0.16]), 0.6) * 0.75
     colour = mix(colour, flesh + 0 * colour, smooth(0.74, 0.95, across.abs())[..., None])
     ring = a.iris * (fibres * (1.3 - 0.8 * smooth(iris - 0.16, iris, d)))[..., None]
@@ -74,20 +74,20 @@ def mouth(a: Anatomy, pixels_per_cm: float) -> list[Patch]:
     """The dark inside of an open mouth with the upper teeth and the tongue; nothing when it is closed."""
     if a.open < 0.03:
         return []
-    half = a.mouth_half_width * 0.93
+    half = a.mouth_half_width * 0.80
     drop, x = grid(
         torch.linspace(-0.35, a.open + 0.35, int((a.open + 0.7) * 1.1 * pixels_per_cm) + 4), torch.linspace(-half, half, int(6 * pixels_per_cm) + 4)
     )
     line = a.mouth_y + a.smile * 0.7 * (x / a.mouth_half_width) ** 2 - 0.1
     teeth_edge = 0.10 + 0.42 * min(1.0, a.open * 1.5) * (1 - 0.35 * (x / half) ** 2)
-    teeth = smooth(0.06, -0.06, drop - teeth_edge) * smooth(0.98, 0.78, (x / half).abs())
+    teeth = smooth(0.06, -0.06, drop - teeth_edge) * smooth(0.99, 0.82, (x / half).abs())
     gaps = 0.22 * gauss(((x / 0.72 + 0.5) % 1) - 0.5, 0.07)
     dark = torch.tensor([0.09, 0.03, 0.03]) + 0 * x[..., None]
     tongue = smooth(0.45, 0.95, drop / max(a.open, 0.3)) * gauss(x, 1.5)
     colour = mix(dark, torch.tensor([0.45, 0.15, 0.14]), (0.75 * tongue)[..., None])
     ivory = torch.tensor([0.88, 0.83, 0.74]) * (1 - gaps - 0.45 * (x / half).abs() ** 2)[..., None]
     colour = mix(colour, ivory, teeth[..., None])
-    depth = 8.55 - 0.26 * x**2 - 0.5 * smooth(0.0, 0.1, drop - teeth_edge)
+    depth = 8.35 - 0.30 * x**2 - 0.5 * smooth(0.0, 0.1, drop - teeth_edge)
     return [patch(torch.stack([x, line - drop, depth], -1), torch.tensor([0.0, 0.1, 0.99]), colour, LABEL["mouth"], MATTE)]
 
 

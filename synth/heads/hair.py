@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from synth.heads.anatomy import Anatomy
+from synth.heads.maths import length as extent
 from synth.heads.maths import gauss, mix, noise, smooth, spline, stream, unit
 from synth.heads.styles import Cut
 from synth.heads.surface import Surface
@@ -50,7 +51,7 @@ def scalp(surface: Surface, cut: Cut, seed: int) -> Tensor:
 def place(surface: Surface, weight: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """`count` random points and normals (count, 3) on the skin, `weight` (h, w) per unit of area."""
     p = surface.points
-    area = torch.linalg.cross(p[1:, :-1] - p[:-1, :-1], p[:-1, 1:] - p[:-1, :-1]).norm(dim=-1)
+    area = extent(torch.linalg.cross(p[1:, :-1] - p[:-1, :-1], p[:-1, 1:] - p[:-1, :-1]))[..., 0]
     mass = (area * weight[:-1, :-1]).double().reshape(-1).cumsum(0)
     pick, du, dv = torch.rand(3, count, generator=generator)
     cell = torch.searchsorted(mass, pick.double() * mass[-1]).clamp(max=len(mass) - 1)
@@ -81,7 +82,7 @@ def grow(roots: Tensor, cut: Cut, a: Anatomy, generator: torch.Generator) -> tup
     p, direction, points = roots, None, [roots]
     for k in range(NODES - 1):
         v = (p - skull) / skull_radius
-        m = v.norm(dim=-1, keepdim=True)
+        m = extent(v)
         normal = unit(v / skull_radius)
         low = smooth(0.0, -5.0, p[:, 1:2])
         flow = steady + cut.whorl * unit(p - crown)
@@ -94,7 +95,7 @@ def grow(roots: Tensor, cut: Cut, a: Anatomy, generator: torch.Generator) -> tup
         p = p + direction * stride
         for centre, radius, part in ((skull, skull_radius, 1.0), (jaw, jaw_radius, 0.7)):
             d = p - centre
-            p = centre + d / (d / (radius + height.clamp(max=2.0) * part)).norm(dim=-1, keepdim=True).clamp(0.3, 1)
+            p = centre + d / extent(d / (radius + height.clamp(max=2.0) * part)).clamp(0.3, 1)
         if cut.clear > 0.5:
             edge = (6.5 * a.width + 0.4 * rank[:, 0]) * smooth(7.6, 2.2, p[:, 1]) * smooth(3.0, 6.5, p[:, 2])
             x = side * torch.maximum(side * p[:, 0], edge)
@@ -150,7 +151,7 @@ def bun(cut: Cut, top: float, generator: torch.Generator) -> Tensor:
     w = unit(torch.linalg.cross(v, torch.tensor([0.3, 0.2, 1.0]).expand_as(v)))
     radius = (1.6 + 1.3 * top) * cut.bun
     k = torch.linspace(0, 1.1, 8)[None, :, None]
-    centre = torch.tensor([0.0, 11.0, -4.2])
+    centre = torch.tensor([0.0, 11.7, -3.2])
     return (v[:, None] * torch.cos(k) + w[:, None] * torch.sin(k)) * radius + centre
 
 

@@ -88,14 +88,13 @@ def shade(lit: Lit, lamp: Lamp, light: Light, centre: Tensor, side: int, pixels_
     shadow = torch.where(strand, shadow, 0.2 + 0.8 * shadow)
     openness = occlusion(lit, side, pixels_per_cm)
     viewer = torch.stack([centre[0], centre[1], centre[2] + DISTANCE])[:, None] - lit.position
-    viewer = viewer / viewer.norm(dim=0)
+    viewer = viewer / (viewer * viewer).sum(0).sqrt()
     out = torch.empty_like(lit.albedo)
     for choice, law in ((~strand, _solid), (strand, _strand)):
         at = choice.nonzero()[:, 0]
         if len(at):
-            out[:, at] = law(
-                lit.normal[:, at], lit.albedo[:, at], viewer[:, at], shadow[at], openness[at], lit.material[at], lit.position[:, at], lamp, light
-            )
+            parts = [v.index_select(v.dim() - 1, at) for v in (lit.normal, lit.albedo, viewer, shadow, openness, lit.material, lit.position)]
+            out.index_copy_(1, at, law(*parts, lamp, light))
     return out
 
 
@@ -104,7 +103,7 @@ def _solid(normal, albedo, viewer, shadow, openness, material, position, lamp: L
     to_lamp = lamp.direction @ normal
     to_viewer = (normal * viewer).sum(0).clamp(0, 1)
     half = lamp.direction[:, None] + viewer
-    gloss = ((normal * half).sum(0) / half.norm(dim=0)).clamp(0, 1)
+    gloss = ((normal * half).sum(0) / (half * half).sum(0).sqrt()).clamp(0, 1)
     wrap = torch.tensor([0.32, 0.16, 0.10])[:, None]
     diffuse = ((to_lamp + wrap) / (1 + wrap)).clamp(0) ** 1.15
     tinted = torch.stack([shadow**0.8, shadow, shadow**1.1])
@@ -121,7 +120,7 @@ def _solid(normal, albedo, viewer, shadow, openness, material, position, lamp: L
 def _strand(tangent, albedo, viewer, shadow, openness, material, position, lamp: Lamp, light: Light) -> Tensor:  # noqa: ANN001
     """Hair after Kajiya and Kay: a cylinder's diffuse light, a white and a coloured highlight along the strand."""
     half = lamp.direction[:, None] + viewer
-    half = half / half.norm(dim=0)
+    half = half / (half * half).sum(0).sqrt()
     along_lamp = lamp.direction @ tangent
     along_half = (tangent * half).sum(0)
     across = (1 - along_lamp**2).clamp(0).sqrt()

@@ -50,7 +50,7 @@ def sculpt(head: Head, pixels_per_cm: float) -> Model:
     patches += [wear.neck(a, pixels_per_cm), wear.cloth(head.scene, pixels_per_cm)]
     many = 0.6 + 0.65 * min(1.0, max(0.0, (pixels_per_cm - 7) / 9))  # share of the children that this size shows
     hairs = _scalp_hair(a, cut, head.hair, coarse, colour, many)
-    hairs += facial_hair.brows(a, coarse, seed, 1 + round(many)) + facial_hair.beard(head.identity, a, coarse, round(4 * many))
+    hairs += facial_hair.brows(a, coarse, seed, 1 + round(many)) + facial_hair.beard(head.identity, a, coarse, round(5 * many))
     return Model(patches, hairs, lenses.T.contiguous(), landmarks68(a, coarse), wear.hat_line(head.scene))
 
 
@@ -66,7 +66,11 @@ def _skin(a: Anatomy, cut: Cut, head: Head, surface: Surface, colour: Tensor) ->
     albedo = mix(albedo, colour * dark * grain[..., None], (cover * thinned)[..., None])
     hairy = cover > 0.3
     labels[hairy] = LABEL["hair"]
-    points = surface.points + surface.normals * (grown * cut.cap * min(cut.volume, 2.5) * 0.8)[..., None]
+    thickness = grown * (cut.cap * min(cut.volume, 2.5) * 0.8)
+    line = wear.hat_line(head.scene)
+    if line is not None:
+        thickness = thickness * (wear.hat_height(surface.still) < line)
+    points = surface.points + surface.normals * thickness[..., None]
     return keep(patch(points, surface.normals, albedo, labels, torch.where(hairy, MATTE, SKIN)), ~surface.hole)
 
 

@@ -41,5 +41,6 @@ def patch(points: Tensor, normals: Tensor, albedo: Tensor, label: int | Tensor, 
 
 def keep(p: Patch, mask: Tensor) -> Patch:
     """The points of a patch where `mask` (any shape with n elements) is true."""
-    m = mask.reshape(-1)
-    return Patch(p.points[m], p.normals[m], p.albedo[m], p.labels[m], p.materials[m], p.body)
+    m = mask.reshape(-1).nonzero()[:, 0]
+    points, normals, albedo, labels, materials = (v.index_select(0, m) for v in (p.points, p.normals, p.albedo, p.labels, p.materials))
+    return Patch(points, normals, albedo, labels, materials, p.body)

@@ -142,27 +142,28 @@ def _gather(
     """What is nearest at every hit pixel, and its label (p,)."""
     solid = position.shape[1]
     at = index.clamp(max=solid - 1)
-    albedo = torch.cat([p.albedo for p in model.patches])[at].T.contiguous()
-    labels = torch.cat([p.labels for p in model.patches])[at]
-    material = torch.cat([p.materials for p in model.patches])[at]
-    place, direction = position[:, at], normal[:, at]
+    albedo = torch.cat([p.albedo for p in model.patches]).index_select(0, at).T.contiguous()
+    labels = torch.cat([p.labels for p in model.patches]).index_select(0, at)
+    material = torch.cat([p.materials for p in model.patches]).index_select(0, at)
+    place, direction = position.index_select(1, at), normal.index_select(1, at)
     start = solid
     for (strand, _, t, exists), seen in zip(spread, turned, strict=True):
         m, s = exists.shape
         mine = ((index >= start) & (index < start + m * s)).nonzero()[:, 0]
-        own = index[mine] - start
+        own = index.index_select(0, mine) - start
         start += m * s
         row, column = own // s, own % s
-        behind = row.clamp(max=m - 2)
-        place[:, mine] = seen[:, row, column]
-        tangent = seen[:, behind + 1, column] - seen[:, behind, column]
-        direction[:, mine] = tangent / tangent.norm(dim=0).clamp_min(1e-6)
-        along = t[row]
-        tone = 1 + 0.17 * strand.tint[column] + strand.tip * (along - 0.3)
+        flat = seen.view(3, -1)
+        place.index_copy_(1, mine, flat.index_select(1, own))
+        behind = torch.where(row < m - 1, own, own - s)
+        tangent = flat.index_select(1, behind + s) - flat.index_select(1, behind)
+        direction.index_copy_(1, mine, tangent * (tangent * tangent).sum(0).clamp_min(1e-12).rsqrt())
+        along = t.index_select(0, row)
+        tone = 1 + 0.17 * strand.tint.index_select(0, column) + strand.tip * (along - 0.3)
         tone = tone * (1 - strand.root * smooth(0.3, 0.0, along))
-        albedo[:, mine] = strand.colour[:, None] * tone.clamp(0.25, 2.0)
-        labels[mine] = strand.label
-        material[mine] = STRAND
+        albedo.index_copy_(1, mine, strand.colour[:, None] * tone.clamp(0.25, 2.0))
+        labels.index_fill_(0, mine, strand.label)
+        material.index_fill_(0, mine, STRAND)
     return Lit(place, direction, albedo, material, pixel), labels
 
 
@@ -180,7 +181,7 @@ def _lenses(camera: Camera, model: Model, depth: Tensor, side: int) -> Tensor:
 
 def _background(scene: Scene, side: int) -> Tensor:
     """(3, side, side) linear: a soft wall with a gradient and out-of-focus blobs."""
-    first = hsl(scene.background_hue * 0.999, 0.55 * scene.background_saturation, 0.12 + 0.72 * scene.background_lightness)
+    first = hsl(scene.background_hue * 0.999, 0.38 * scene.background_saturation, 0.2 + 0.65 * scene.background_lightness)
     second = first * mix(0.45, 1.0, scene.background_gradient)
     blobs = 0.5 + 0.35 * noise(stream(scene.noise, 3), side, side, 3, 2, 0.5)
     down = torch.linspace(0, 1, side)[:, None].expand(side, side)

@@ -14,7 +14,7 @@ from synth.heads.maths import gauss, grid_normals, mix, noise, smooth, stream
 
 # Sections from crown to under the chin: front height, half width, front depth, back depth, rise of the back.
 PROFILE = torch.tensor([
-    [11.2, 0.01, -1.2, -1.25, 0], [11.05, 2.6, 1.4, -3.8, 0], [10.6, 4.2, 3.2, -5.6, 0], [9.6, 5.8, 5.4, -7.4, 0],
+    [11.75, 0.01, -1.2, -1.25, 0], [11.45, 2.5, 1.6, -4.0, 0], [10.8, 4.2, 3.5, -5.8, 0], [9.65, 5.8, 5.6, -7.5, 0],
     [8.2, 6.9, 7.1, -8.7, 0], [6.4, 7.5, 8.4, -9.5, 0], [4.2, 7.75, 9.1, -9.8, 0], [2.0, 7.65, 9.35, -9.6, 0],
     [0.0, 7.4, 9.15, -9.2, 0], [-2.0, 7.1, 9.15, -8.5, 0], [-4.0, 6.75, 9.25, -7.7, 0], [-6.0, 6.3, 9.3, -7.0, 0.6],
     [-8.0, 5.65, 9.05, -6.6, 1.6], [-9.6, 4.8, 8.8, -6.4, 2.6], [-10.7, 3.9, 8.35, -6.2, 3.2],
@@ -98,9 +98,9 @@ def _nose(a: Anatomy, ax: Tensor, y: Tensor, along: Tensor, half_width: Tensor) 
     """Height of bridge, tip and wings over the face."""
     t = along.clamp(0, 1)
     ends = smooth(-0.45, 0.25, along) * smooth(1.17, 0.97, (0.9 - y) / (a.nose_length + 0.9))
-    bridge = (0.22 + 1.75 * t**1.25 + a.nose_bridge * torch.sin(t * 3.14) * 0.6) * a.nose_height * ends
+    bridge = (0.22 + 1.62 * t**1.3 + a.nose_bridge * torch.sin(t * 3.14) * 0.6) * a.nose_height * ends
     tip_y = -a.nose_length
-    out = bridge * torch.exp(-((ax / half_width) ** 2)) + 0.55 * a.nose_height * gauss(ax, 0.82 * a.nose_width) * gauss(y - tip_y - 0.25, 0.75)
+    out = bridge * torch.exp(-((ax / half_width) ** 2) * (0.75 + 0.25 * gauss(ax, 0.7))) + 0.55 * a.nose_height * gauss(ax, 0.82 * a.nose_width) * gauss(y - tip_y - 0.25, 0.75)
     floor = tip_y + 0.12
     wings = gauss(ax - 1.22 * a.nose_width, 0.52) * gauss(y - floor, 0.62) * smooth(floor - 0.85, floor - 0.35, y)
     return out + 0.95 * a.nose_height * wings
@@ -180,7 +180,7 @@ def _fields(a: Anatomy, points: Tensor, rows: slice, columns: slice, cell: float
     face = Face(
         rows=rows, columns=columns, x=x, y=y, depth=depth, front=smooth(2.0, 5.0, depth),
         socket=torch.exp(-(((ax - a.eye_x) / 2.2) ** 2) - ((y - 0.15) / 1.35) ** 2),
-        nose_along=along, nose_half_width=(0.80 + 0.22 * t**3 - 0.10 * gauss(along - 0.4, 0.3)) * a.nose_width,
+        nose_along=along, nose_half_width=(0.86 + 0.24 * t**2 - 0.06 * gauss(along - 0.35, 0.3)) * a.nose_width,
         mouth_line=line, mouth_across=across, upper_lip=x, lower_lip=x, crease=gauss(y - line, 0.13) * smooth(1.08, 0.9, across.abs()),
         upper_lid=upper_lid, lower_lid=lower_lid, eye_across=eye,
         fold=gauss(y - upper_lid - 0.28 - 0.1 * a.femininity, 0.09) * smooth(1.25, 0.8, eye.abs()),

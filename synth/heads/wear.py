@@ -37,7 +37,7 @@ def cloth(scene: Scene, pixels_per_cm: float) -> Patch:
     y = -13.2 + 1.7 * scene.collar * (1 - t) - neckline * (1 - t) - 9 * t**1.35 - 0.6 * torch.cos(angle)
     z = -2.4 + (6.4 + 4 * t**0.7 + 0.25 * neckline) * torch.cos(angle) + fold
     points = torch.stack([x, y, z], -1)
-    first = hsl(scene.cloth_hue * 0.999, 0.75 * scene.cloth_saturation, 0.10 + 0.75 * scene.cloth_lightness)
+    first = hsl(scene.cloth_hue * 0.999, 0.6 * scene.cloth_saturation, 0.10 + 0.75 * scene.cloth_lightness)
     second = hsl((scene.cloth_hue + 0.13) % 1.0, 0.6 * scene.cloth_saturation, 0.85 - 0.7 * scene.cloth_lightness)
     stripes = smooth(0.1, 0.4, torch.sin(t * 60)) * float(scene.cloth_pattern > 0.82)
     blots = smooth(1.0, 1.3, noise(stream(scene.noise, 2), *t.shape, 12, 2)) * float(0.7 < scene.cloth_pattern <= 0.82)
@@ -96,7 +96,7 @@ def beanie(scene: Scene, surface: Surface) -> list[Patch]:
     if line is None:
         return []
     height = hat_height(surface.still)
-    rim = smooth(line + 3.0, line + 2.7, height)
+    rim = smooth(line + 3.2, line + 2.2, height)
     shell = surface.still + surface.normals * (0.95 + 0.40 * rim + 0.25 * gauss(height - line - 1.5, 1.2))[..., None]
     shell[..., 1] += 0.7 * smooth(6, 11, height)
     angle = surface.angle.expand_as(height)
