@@ -51,6 +51,7 @@ class ResidualBlock(nn.Module):
         x = F.leaky_relu(self.conv0(x, SQRT2, padding=1), SLOPE)
         x = F.conv2d(x, self.fir, padding=2, groups=x.shape[1])
         return short + F.leaky_relu(self.conv1(x, stride=2), SLOPE)  # its sqrt(2) cancels the branch's 1/sqrt(2)
+
     def _halve(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H/2, W/2), filtered; float32, as bfloat16's backward is 10x slower on a CPU here."""
         with torch.autocast(x.device.type, enabled=False):

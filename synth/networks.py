@@ -225,7 +225,10 @@ class Generator(nn.Module):
     `mapping(z, psi, label)` -> ws, `synthesis(ws, noise, resolution)` -> pictures; `num_ws` = 2 log2(resolution) - 2.
     Feature maps at r px: min(channel_base // r, channel_max). `c_dim`: classes (0: unconditional). `conv_clamp`:
     limit of every layer's output, None: no limit. `lr_multiplier`: of the mapping (see Linear).
+    `sha256`: of the file it was loaded from, None for a network made here.
     """
+
+    sha256: str | None = None
 
     def __init__(
         self,
