@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 BLOCK = 4096  # gallery rows per matrix product: the fastest of 1024 ... 16384 for 1,000 queries on a CPU
-PAIRS = 16384  # undecided pairs scored in float64 at a time: 128 MiB at D = 512
+PAIRS = 2048  # undecided pairs scored in float64 at a time: 8 MiB at D = 512, which a cache holds
 
 Rows = np.ndarray | Tensor
 Gallery = Rows | Iterable[Rows]
@@ -44,42 +44,40 @@ def rank_of_mate(
     rows = mate_rows(mate, len(queries))
     if not isinstance(gallery, np.ndarray | Tensor) and iter(gallery) is gallery:
         raise ValueError("the gallery is an iterator that can be walked only once; pass a list or an object to iterate")
-    mates, size = gather(gallery, rows, block, queries.shape[1])
-    if len(rows) and rows.max() >= size:
-        raise ValueError(f"mate names gallery row {rows.max()}, but the gallery has {size} rows, counted from 0")
+    own = exact_scores(queries, pick(gallery, rows, queries.shape[1]))
     target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    queries, mates = queries.to(target), mates.to(target)
+    queries, own = queries.to(target), own.to(target)
     ahead = torch.zeros(len(queries), dtype=torch.int64)
     for start, part in blocks(gallery, block):
-        ahead += count_ahead(queries, mates, part.to(target), torch.from_numpy(rows) - start)
+        ahead += count_ahead(queries, own, part.to(target), torch.from_numpy(rows) - start)
     return 1 + ahead.numpy()
 
 
-def count_ahead(queries: Tensor, mates: Tensor, part: Tensor, mate: Tensor) -> Tensor:
+def count_ahead(queries: Tensor, own: Tensor, part: Tensor, mate: Tensor) -> Tensor:
     """How many rows of one gallery block are at least as similar to each query as its mate, the mate itself left out.
 
-    queries, mates: (Q, D), part: (B, D), all float32 on one device. mate: (Q,) int64 row of the mate within the block;
-    any value outside 0 ... B-1 when it lies elsewhere. Returns (Q,) int64 on the CPU.
+    queries: (Q, D), part: (B, D), float32 on one device. own: (Q,) exact_scores of the queries and their mates. mate:
+    (Q,) int64 row of the mate in the block; outside 0 ... B-1 when it lies elsewhere. Returns (Q,) int64 on the CPU.
     """
     if not len(queries) or not len(part):
         return torch.zeros(len(queries), dtype=torch.int64)
-    own, wall = exact_scores(queries, mates), rounding_wall(queries, mates, part)
+    lengths = row_lengths(queries) * row_lengths(part).max()
+    wall = rounding_wall(lengths, own, queries.shape[1])
+    above, below = (own + wall).float()[:, None], (own - wall).float()[:, None]
     with full_precision():
         scores = queries @ part.T
     mate = mate.to(scores.device)
     inside = ((mate >= 0) & (mate < len(part))).nonzero()[:, 0]
     scores[inside, mate[inside]] = -torch.inf
-    above, below = (own + wall).float()[:, None], (own - wall).float()[:, None]
-    ahead = torch.count_nonzero(scores > above, dim=1)
-    close = torch.count_nonzero(scores >= below, dim=1) - ahead
-    undecided = close.nonzero()[:, 0]
-    if len(undecided):
-        tight = (scores[undecided] >= below[undecided]) & (scores[undecided] <= above[undecided])
-        error = float64_error(queries, part)
-        for pairs in tight.nonzero().split(PAIRS):
-            q, rival = undecided[pairs[:, 0]], pairs[:, 1]
-            wins = exact_scores(queries[q], part[rival]) >= own[q] - error[q]
-            ahead.index_add_(0, q, wins.long())
+    ahead = torch.zeros(len(queries), dtype=torch.int64, device=scores.device)
+    beaten = (scores.amax(dim=1) >= below[:, 0]).nonzero()[:, 0]  # most mates have no rival in most blocks
+    scores, above, below = scores[beaten], above[beaten], below[beaten]
+    ahead[beaten] = torch.count_nonzero(scores > above, dim=1)
+    equal = 2 * queries.shape[1] * 2.0**-53 * lengths  # float64's own error
+    for pairs in ((scores >= below) & (scores <= above)).nonzero().split(PAIRS):
+        q, rival = beaten[pairs[:, 0]], pairs[:, 1]
+        wins = exact_scores(queries[q], part[rival]) >= own[q] - equal[q]
+        ahead.index_add_(0, q, wins.long())
     return ahead.cpu()
 
 
@@ -145,19 +143,21 @@ def blocks(gallery: Gallery, size: int) -> Iterator[tuple[int, Tensor]]:
             start += len(rows)
 
 
-def gather(gallery: Gallery, rows: np.ndarray, block: int, width: int) -> tuple[Tensor, int]:
-    """The gallery rows named by `rows`, (Q, D), and the gallery's size; ValueError when D is not `width`, the queries'."""
-    found = torch.zeros(len(rows), width)
-    size = 0
-    for start, part in blocks(gallery, block):
-        if part.shape[1] != width:
+def pick(gallery: Gallery, rows: np.ndarray, width: int) -> Tensor:
+    """The gallery rows named by `rows`, (Q, width) float32; ValueError when they are not there or not that wide."""
+    found, size = torch.zeros(len(rows), width), 0
+    for part in [gallery] if isinstance(gallery, np.ndarray | Tensor) else gallery:
+        if part.ndim != 2 or part.shape[1] != width:
             raise ValueError(
-                f"gallery rows hold {part.shape[1]} numbers and queries {width}; embed both with the same network"
+                f"the gallery has shape {tuple(part.shape)}, but it needs rows of {width} numbers like the queries; "
+                "embed both with the same network"
             )
-        here = np.flatnonzero((rows >= start) & (rows < start + len(part)))
-        found[here] = part[rows[here] - start]
-        size = start + len(part)
-    return found, size
+        here = np.flatnonzero((rows >= size) & (rows < size + len(part)))
+        found[here] = embeddings(part[rows[here] - size], "the gallery's mates")
+        size += len(part)
+    if len(rows) and rows.max() >= size:
+        raise ValueError(f"mate names gallery row {rows.max()}, but the gallery has {size} rows, counted from 0")
+    return found
 
 
 def exact_scores(a: Tensor, b: Tensor) -> Tensor:
@@ -165,19 +165,21 @@ def exact_scores(a: Tensor, b: Tensor) -> Tensor:
     return (a.double() * b.double()).sum(dim=1)
 
 
-def rounding_wall(queries: Tensor, mates: Tensor, part: Tensor) -> Tensor:
-    """(Q,) float64: farther than this from the mate's score, no float32 product can be on the wrong side of it.
+def row_lengths(rows: Tensor) -> Tensor:
+    """(N, D) float32 -> (N,) float64 lengths, rounded up by more than float32's error."""
+    return torch.linalg.vector_norm(rows, dim=1).double() * (1 + rows.shape[1] * 2.0**-23)
 
-    |fl(x·y) - x·y| <= D u / (1 - D u) |x| |y| with u = 2^-24 for any order of summation (Higham, Accuracy and Stability
-    of Numerical Algorithms, sec. 3.1). Twice that also covers storing the border itself in float32.
+
+def rounding_wall(lengths: Tensor, own: Tensor, numbers: int) -> Tensor:
+    """(Q,) float64: farther than this from the mate's exact score `own`, no float32 product is on the wrong side of it.
+
+    |fl(x.y) - x.y| <= D u / (1 - D u) |x| |y| with u = 2^-24 for any order of summation (Higham, Accuracy and Stability
+    of Numerical Algorithms, sec. 3.1). `lengths` (Q,) bounds |x| |y|, D is `numbers`; the last term is for storing the
+    border itself in float32.
     """
-    longest = torch.maximum(part.double().norm(dim=1).max(), mates.double().norm(dim=1).max())
-    return (2 * queries.shape[1] + 2) * 2.0**-24 * queries.double().norm(dim=1) * longest
-
-
-def float64_error(queries: Tensor, part: Tensor) -> Tensor:
-    """(Q,) float64 bound on the difference of two float64 scores that are equal as real numbers."""
-    return 2 * queries.shape[1] * 2.0**-53 * queries.double().norm(dim=1) * part.double().norm(dim=1).max()
+    unit = 2.0**-24
+    assert numbers * unit < 0.1, f"{numbers} numbers per embedding are too many for float32 sums"
+    return numbers * unit / (1 - numbers * unit) * lengths + 2 * unit * own.abs()
 
 
 @contextmanager

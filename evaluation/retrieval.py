@@ -7,8 +7,8 @@ trivial), both donors are gallery members, and ties count against us. Three cont
 of the *hair* donor (should be chance: the hair picture must not carry identity), the reconstruction (face and hair from
 one picture: the best this network can do), and the donor's own picture (whether the gallery has doubles).
 
-    python -m evaluation.retrieval --gallery 1000 --queries 100          a small check
-    python -m evaluation.retrieval --gallery 100000 --queries 1000       the paper's sizes; killed, it goes on where it was
+    python -m evaluation.retrieval --gallery 1000 --queries 100        a small check
+    python -m evaluation.retrieval --gallery 100000 --queries 1000     the paper's sizes; resumes when killed
     torchrun --nproc-per-node 8 -m evaluation.retrieval --gallery 10000000 --queries 10000
 """
 
@@ -30,7 +30,7 @@ from data.weights import builtin, load_network, resolve
 from evaluation import figures
 from evaluation.cache import Job, checked, gallery_jobs, make, read, read_rows, transfer_jobs
 from evaluation.examples import contact_sheet
-from evaluation.ranks import count_ahead, embeddings
+from evaluation.ranks import count_ahead, embeddings, exact_scores
 from evaluation.studio import Setup, Studio
 from evaluation.world import cores, join_world, leave_world, meet, place
 
@@ -52,9 +52,10 @@ def retrieval(
 ) -> dict[str, Any]:
     """Measures identity retrieval; returns what it writes to out/retrieval.json (beside it: retrieval.png).
 
-    gallery: N faces, seeds first_seed ... first_seed + N - 1, truncated by psi. queries: M <= N transfers between members
-    of the gallery, drawn by `seed`. network, generator, embedder: "builtin" or a path; generator None = where the network
-    says its own lies. workers: processes, None = one per core on a CPU, one on a GPU. device: None = cuda if there.
+    gallery: N faces, seeds first_seed ... first_seed + N - 1, truncated by psi. queries: M <= N transfers between
+    members of the gallery, drawn by `seed`. network, generator, embedder: "builtin" or a path; generator None = where
+    the network says its own lies. workers: processes, None = one per core on a CPU, one on a GPU. device: None = cuda
+    if there.
     """
     check_numbers(gallery, queries, psi, seed, first_seed, workers)
     rank, world = join_world()
@@ -163,7 +164,7 @@ def facts_of(setup: Setup) -> dict[str, Any]:
 
 
 def draw_donors(gallery: int, queries: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Gallery rows of the face donors (M,), all different, and of the hair donors (M,), each another row than its face's.
+    """Gallery rows (M,) of the face donors, all different, and of the hair donors, each another than its face donor.
 
     Rows are independent samples, so evenly spaced face donors from a random start are as random as any others.
     """
@@ -182,8 +183,8 @@ def rank_all(
 ) -> dict[str, np.ndarray]:
     """The exact ranks (M,) in one walk over the gallery, each process of the world over its own files.
 
-    transfer: the face donor, for the transfer. hair_donor: the hair donor, for the transfer. reconstruction, own_picture:
-    the face donor, for its reconstruction and for itself.
+    transfer: of the face donor, for the transfer. hair_donor: of the hair donor, for the transfer. reconstruction and
+    own_picture: of the face donor, for its reconstruction and for itself.
     """
     asked = [
         ("transfer", codes["transfer"], "face"),
@@ -193,12 +194,13 @@ def rank_all(
     ]
     queries = embeddings(np.concatenate([query for _, query, _ in asked]), "transfers").to(device)
     mates = embeddings(np.concatenate([donors[donor] for _, _, donor in asked]), "donors").to(device)
+    own = exact_scores(queries, mates)
     mate = torch.from_numpy(np.concatenate([rows[donor] for _, _, donor in asked]))
     ahead = torch.zeros(len(mate), dtype=torch.int64)
     rank, world = place()
     for job in faces[rank::world]:
         part = embeddings(checked(job)["embedding"], str(job.path)).to(device)
-        ahead += count_ahead(queries, mates, part, mate - job.start)
+        ahead += count_ahead(queries, own, part, mate - job.start)
     if world > 1:
         dist.all_reduce(ahead)
     parts = (1 + ahead.numpy()).reshape(len(asked), -1)

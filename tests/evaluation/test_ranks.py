@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from evaluation import rank_of_mate
-from evaluation.ranks import count_ahead, embeddings, nearest
+from evaluation.ranks import count_ahead, embeddings, exact_scores, nearest
 
 
 def unit(rows: int, numbers: int, seed: int) -> np.ndarray:
@@ -97,12 +97,12 @@ def test_a_gallery_in_blocks_ranks_like_the_whole() -> None:
 
 def test_counts_of_gallery_parts_add_up_across_workers() -> None:
     queries, gallery, mate = unit(20, 24, 0), unit(600, 24, 1), np.arange(20) * 30
-    mates = embeddings(gallery[mate], "mates")
+    own = exact_scores(embeddings(queries, "queries"), embeddings(gallery[mate], "mates"))
     parts = [(0, 100), (100, 101), (101, 600)]
     counts = [
         count_ahead(
             embeddings(queries, "queries"),
-            mates,
+            own,
             embeddings(gallery[start:stop], "gallery"),
             torch.from_numpy(mate) - start,
         )
