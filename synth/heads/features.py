@@ -11,7 +11,7 @@ from synth.heads.anatomy import Anatomy
 from synth.heads.labels import LABEL
 from synth.heads.maths import gauss, grid_normals, mix, smooth, unit
 from synth.heads.patches import EYE, MATTE, SKIN, Patch, keep, patch
-from synth.heads.surface import EYEBALL_RADIUS, EYEBALL_Z, lid_heights
+from synth.heads.surface import EYE_TURN, EYEBALL_RADIUS, EYEBALL_Z, lid_heights
 
 SIDES = ((-1, "r"), (1, "l"))  # +x is the subject's left
 
@@ -31,10 +31,11 @@ def eyes(a: Anatomy, pixels_per_cm: float) -> list[Patch]:
     normal = unit(torch.stack([x * 0.7, y, depth], -1))
     out = []
     for sign, side in SIDES:
-        points = torch.stack([x + sign * a.eye_x, y, EYEBALL_Z + depth - 0.22], -1)
+        points = torch.stack([x + sign * a.eye_x, y, EYEBALL_Z - EYE_TURN * sign * x + depth - 0.22], -1)
         across = sign * x / a.eye_half_width
         upper, lower = lid_heights(a, across.clamp(-1, 1))
-        ball = patch(points, normal, _eye_colour(a, x, y, across, upper), LABEL[f"{side}_eye"], EYE)
+        wet = torch.where(across.abs() < 0.78, EYE, MATTE)
+        ball = patch(points, normal, _eye_colour(a, x, y, across, upper), LABEL[f"{side}_eye"], wet)
         seen = (across.abs() < 0.97) & (y < upper + 0.08) & (y > lower - 0.08)
         out += [keep(ball, seen), _lashes(a, sign, side, pixels_per_cm)]
     return out
@@ -50,7 +51,7 @@ def _eye_colour(a: Anatomy, x: Tensor, y: Tensor, across: Tensor, upper: Tensor)
     colour = torch.tensor([0.50, 0.47, 0.46]) * (1 - 0.35 * smooth(0.7, 1.4, x.abs())[..., None])
     flesh = mix(a.skin, torch.tensor([0.42, 0.18, 0.16]), 0.6) * 0.75
     colour = mix(colour, flesh + 0 * colour, smooth(0.74, 0.95, across.abs())[..., None])
-    ring = a.iris * (fibres * (1.3 - 0.8 * smooth(iris - 0.16, iris, d)))[..., None]
+    ring = a.iris * (fibres * (1.12 - 0.8 * smooth(iris - 0.16, iris, d)))[..., None]
     colour = mix(colour, ring, smooth(iris + 0.04, iris - 0.04, d)[..., None])
     colour = colour * (1 - 0.97 * smooth(pupil + 0.03, pupil - 0.03, d))[..., None]
     colour = colour * (1 - 0.70 * smooth(0.40, 0.02, upper - y))[..., None]
@@ -65,7 +66,7 @@ def _lashes(a: Anatomy, sign: int, side: str, pixels_per_cm: float) -> Patch:
     y = upper + 0.02
     x = along * a.eye_half_width
     length = (0.13 + 0.15 * a.femininity) * (0.6 + 0.5 * along)
-    z = EYEBALL_Z + (EYEBALL_RADIUS**2 - 0.82 * x**2 - y**2).clamp_min(0.1).sqrt() + 0.02 + out.clamp(0) * 0.3 + out.clamp(max=0) * 0.02
+    z = EYEBALL_Z - EYE_TURN * x + (EYEBALL_RADIUS**2 - 0.82 * x**2 - y**2).clamp_min(0.1).sqrt() + 0.02 + out.clamp(0) * 0.3 + out.clamp(max=0) * 0.02
     points = torch.stack([sign * (a.eye_x + x + 0.12 * out.clamp(0) * along), y + length * out, z], -1)
     return patch(points, torch.tensor([0.0, 0.7, 0.7]), torch.tensor([0.012, 0.009, 0.008]), LABEL[f"{side}_eye"], MATTE)
 

@@ -107,7 +107,7 @@ def spread_strands(model: Model, turns: list[Tensor], pixels_per_cm: float) -> l
         points, t = dense(part, pixels_per_cm, step)
         exists = t[:, None] < part.end
         if model.hat_line is not None and part.label == LABEL["hair"]:
-            exists = exists & (points[1] - 0.22 * (points[2] - 8) < model.hat_line + 0.2)
+            exists = exists & (points[1] - 0.22 * (points[2] - 8) < model.hat_line - 0.1)
         out.append((part, points, t, exists))
     return out
 

@@ -22,6 +22,7 @@ PROFILE = torch.tensor([
 ])  # fmt: skip
 EYEBALL_Z = 6.75  # depth of the eyeball's centre
 EYEBALL_RADIUS = 1.62
+EYE_TURN = 0.20  # how much deeper the outer corner of an eye lies, cm per cm
 
 
 @dataclass
@@ -98,11 +99,11 @@ def _nose(a: Anatomy, ax: Tensor, y: Tensor, along: Tensor, half_width: Tensor) 
     """Height of bridge, tip and wings over the face."""
     t = along.clamp(0, 1)
     ends = smooth(-0.45, 0.25, along) * smooth(1.17, 0.97, (0.9 - y) / (a.nose_length + 0.9))
-    bridge = (0.22 + 1.62 * t**1.3 + a.nose_bridge * torch.sin(t * 3.14) * 0.6) * a.nose_height * ends
+    bridge = (0.42 + 1.48 * t**1.35 + a.nose_bridge * torch.sin(t * 3.14) * 0.6) * a.nose_height * ends
     tip_y = -a.nose_length
-    out = bridge * torch.exp(-((ax / half_width) ** 2) * (0.75 + 0.25 * gauss(ax, 0.7))) + 0.55 * a.nose_height * gauss(ax, 0.82 * a.nose_width) * gauss(y - tip_y - 0.25, 0.75)
+    out = bridge * torch.exp(-((ax / half_width) ** 2) * (0.75 + 0.25 * gauss(ax, 0.7))) + 0.58 * a.nose_height * gauss(ax, 0.70 * a.nose_width) * gauss(y - tip_y - 0.28, 0.72)
     floor = tip_y + 0.12
-    wings = gauss(ax - 1.22 * a.nose_width, 0.52) * gauss(y - floor, 0.62) * smooth(floor - 0.85, floor - 0.35, y)
+    wings = gauss(ax - 1.18 * a.nose_width, 0.48) * gauss(y - floor, 0.62) * smooth(floor - 0.85, floor - 0.35, y)
     return out + 0.95 * a.nose_height * wings
 
 
@@ -162,7 +163,7 @@ def _lids(a: Anatomy, face: Face, depth: Tensor) -> Tensor:
     """Depth of the skin around the eyes: it lies on the eyeball."""
     xe = face.x.abs() - a.eye_x
     ball = (EYEBALL_RADIUS**2 - xe**2 * 0.82 - (face.y - 0.02) ** 2).clamp_min(0).sqrt()
-    lid = torch.where(ball > 0.05, torch.maximum(depth, EYEBALL_Z + ball - 0.03), depth)
+    lid = torch.where(ball > 0.05, torch.maximum(depth, EYEBALL_Z - EYE_TURN * xe + ball - 0.03), depth)
     near = smooth(1.75, 1.1, (xe**2 * 0.72 + (face.y * 1.25) ** 2).sqrt())
     return mix(depth, lid, near)
 
@@ -178,8 +179,8 @@ def _fields(a: Anatomy, points: Tensor, rows: slice, columns: slice, cell: float
     eye = (ax - a.eye_x) / a.eye_half_width
     upper_lid, lower_lid = lid_heights(a, eye)
     face = Face(
-        rows=rows, columns=columns, x=x, y=y, depth=depth, front=smooth(2.0, 5.0, depth),
-        socket=torch.exp(-(((ax - a.eye_x) / 2.2) ** 2) - ((y - 0.15) / 1.35) ** 2),
+        rows=rows, columns=columns, x=x, y=y, depth=depth, front=smooth(2.0, 5.0, depth) * smooth(6.3, 5.3, y),
+        socket=torch.exp(-(((ax - a.eye_x + 0.25) / 2.1) ** 2) - ((y - 0.15) / 1.35) ** 2),
         nose_along=along, nose_half_width=(0.86 + 0.24 * t**2 - 0.06 * gauss(along - 0.35, 0.3)) * a.nose_width,
         mouth_line=line, mouth_across=across, upper_lip=x, lower_lip=x, crease=gauss(y - line, 0.13) * smooth(1.08, 0.9, across.abs()),
         upper_lid=upper_lid, lower_lid=lower_lid, eye_across=eye,
@@ -202,14 +203,14 @@ def _jaw_drop(a: Anatomy, face: Face) -> Tensor:
 
 def head_surface(a: Anatomy, seed: int, pixels_per_cm: float) -> Surface:
     """The skin grid at a density for `pixels_per_cm`; `seed` fixes its unevenness."""
-    rows, columns = int(21.6 * pixels_per_cm) + 2, int(28 * pixels_per_cm) + 2
+    rows, columns = int(21.6 * pixels_per_cm) + 2, int(31 * pixels_per_cm) + 2
     points, angle = _loft(a, rows, columns)
     grain = noise(stream(seed, 3), rows, columns, 5, 3, 0.4)
     still = points.clone()
     ahead = torch.cos(angle) > -0.05
     first = int(torch.argmax(ahead.to(torch.uint8)))
     middle = points[:, columns // 2, 1]
-    top = int((middle > 6.0).sum())
+    top = int((middle > 6.4).sum())
     face = _fields(a, points, slice(top, rows), slice(first, columns - first), 1 / pixels_per_cm)
     part = points[face.rows, face.columns]
     g = grain[face.rows, face.columns]

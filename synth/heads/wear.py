@@ -12,7 +12,7 @@ from synth.heads.appearance import hsl
 from synth.heads.factors import Scene
 from synth.heads.features import SIDES, grid
 from synth.heads.labels import LABEL
-from synth.heads.maths import gauss, grid_normals, mix, noise, smooth, stream
+from synth.heads.maths import gauss, grid_normals, mix, noise, smooth, stream, unit
 from synth.heads.patches import MATTE, SKIN, Patch, keep, patch
 from synth.heads.surface import Surface
 
@@ -52,10 +52,10 @@ def glasses(scene: Scene, pixels_per_cm: float) -> tuple[list[Patch], Tensor]:
     shape = scene.glasses_shape
     half_width, half_height = 2.3, 1.45 + 0.45 * shape
     square = mix(0.55, 1.0, shape)
-    thick = 0.10 + 0.16 * (1 - shape)
+    thick = 0.09 + 0.08 * (1 - shape)
     colours = ((0.02, 0.02, 0.025), (0.10, 0.05, 0.02), (0.35, 0.25, 0.10), (0.30, 0.30, 0.32))
     colour = torch.tensor(colours[min(3, int(scene.glasses_colour * 4))])
-    wide, around = grid(torch.linspace(-1, 1, max(2, int(thick * 2.4 * pixels_per_cm))), torch.linspace(0, 2 * math.pi, int(14 * pixels_per_cm)))
+    wide, around = grid(torch.linspace(-1, 1, max(2, int(thick * 2.6 * pixels_per_cm) + 1)), torch.linspace(0, 2 * math.pi, int(14 * pixels_per_cm)))
     out, lenses = [], []
 
     def bend(c: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ def hat_height(points: Tensor) -> Tensor:
 
 def hat_line(scene: Scene) -> float | None:
     """`hat_height` of the beanie's rim, or None without one."""
-    return 4.4 + 1.6 * scene.hat_line if scene.hat > 0.5 else None
+    return 3.9 + 1.3 * scene.hat_line if scene.hat > 0.5 else None
 
 
 def beanie(scene: Scene, surface: Surface) -> list[Patch]:
@@ -97,7 +97,8 @@ def beanie(scene: Scene, surface: Surface) -> list[Patch]:
         return []
     height = hat_height(surface.still)
     rim = smooth(line + 3.2, line + 2.2, height)
-    shell = surface.still + surface.normals * (0.95 + 0.40 * rim + 0.25 * gauss(height - line - 1.5, 1.2))[..., None]
+    out = unit((surface.still - torch.tensor([0.0, 2.0, -0.4])) / torch.tensor([7.5, 9.1, 9.5]))  # smoother than the skin's normals
+    shell = surface.still + out * (0.95 + 0.40 * rim + 0.25 * gauss(height - line - 1.5, 1.2))[..., None]
     shell[..., 1] += 0.7 * smooth(6, 11, height)
     angle = surface.angle.expand_as(height)
     rib = 0.8 + 0.2 * torch.sin(angle * 90) * rim + 0.12 * torch.sin(angle * 45) * torch.sin(height * 9) * (1 - rim)
