@@ -1,0 +1,223 @@
+"""Trains the built-in generator on rendered heads.
+
+    python -m recipes.generator_data --out runs/builtin/renders
+    torchrun --nproc-per-node 2 -m recipes.generator runs/builtin/renders --out runs/builtin/generator
+
+Give each process one thread (OMP_NUM_THREADS=1) and one core. The same command again resumes a broken run and gives the
+same weights as an undisturbed one.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from data.command import run
+from data.images import write_image
+from data.shards import read_arrays, read_attrs
+from data.weights import load_network, save_network
+from recipes import distributed, factors
+from recipes.generator_data import render_paths
+from recipes.generator_figures import held_out_l1, mapping_figures, sample_sheet
+from recipes.generator_plan import Plan, parse_plan
+from recipes.generator_training import Pairs, Trainer, Weights, premap
+from synth.discriminator import Discriminator
+from synth.generator import save_generator
+from synth.networks import Generator
+from synth.seeds import latents
+
+STATE = "state.safetensors"
+LOG_EVERY = 20_000  # images between two lines of the log
+
+
+def main(
+    renders: Path,
+    *,
+    out: Path,
+    paired: str = "16:80,32:120,64:150",
+    adversarial: float = 50.0,
+    batch: int = 64,
+    seed: int = 0,
+    w_dim: int = 128,
+    mapping_layers: int = 3,
+    channel_base: int = 4096,
+    channel_max: int = 128,
+    discriminator_base: int = 4096,
+    discriminator_max: int = 128,
+    premap_steps: int = 5000,
+    held_out: int = 300,
+    checkpoint: float = 10.0,
+    snapshot: float = 25.0,
+    keep_snapshots: bool = False,
+    device: str | None = None,
+) -> None:
+    """Trains the built-in generator on pairs of a latent and its render, then against a discriminator.
+
+    Args:
+        renders: folder that recipes.generator_data has written
+        out: folder for generator.safetensors, log.jsonl, sheets and the state that a broken run resumes from
+        paired: stages of paired training, resolution:thousands of images
+        adversarial: thousands of images of the adversarial stage, 0 for none
+        batch: images per step over all processes
+        seed: of initial weights and everything drawn
+        w_dim: size of w
+        mapping_layers: layers of the mapping network
+        channel_base: feature maps of the generator at 1 px; min(channel_base / size, channel_max) at a size
+        channel_max: most feature maps of the generator
+        discriminator_base: the same of the discriminator
+        discriminator_max: the same of the discriminator
+        premap_steps: steps of 512 latents that fit the mapping network
+        held_out: renders kept out of training, for the figures
+        checkpoint: thousands of images between two saved states
+        snapshot: thousands of images between two sample sheets
+        keep_snapshots: also keep the generator of every sheet, snapshot-000125.safetensors
+        device: cuda or cpu; cuda where there is one
+    """
+    rank, world = distributed.start()
+    if batch < 8 * world or batch % (8 * world):
+        raise ValueError(f"--batch {batch} must be a multiple of {8 * world}: 8 images for each of {world} processes")
+    pairs, record = read_pairs(renders)
+    if not 0 < held_out < len(pairs.z):
+        raise ValueError(
+            f"--held-out {held_out} must be 1 to {len(pairs.z) - 1}, as {renders} has {len(pairs.z)} renders"
+        )
+    resolution = pairs.images.shape[2]
+    plan = parse_plan(paired, adversarial, resolution, batch)
+    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+    torch.manual_seed(seed)
+    generator = Generator(
+        factors.Z_DIM, w_dim, resolution, mapping_layers, channel_base, channel_max, lr_multiplier=1.0
+    ).to(place)
+    discriminator = Discriminator(resolution, discriminator_base, discriminator_max).to(place)
+    unseen, seen = pairs.split(held_out)
+    trainer = Trainer(generator, discriminator, seen, plan, Weights(), batch, seed, rank, world)
+    settings = {
+        "paired": paired, "adversarial": adversarial, "batch": batch, "seed": seed, "world": world,
+        "premap_steps": premap_steps, "held_out": held_out, "generator": generator.config,
+        "discriminator": discriminator.config, "weights": asdict(trainer.weights), "renders": record,
+    }  # fmt: skip
+    keeper = Keeper(out, trainer, unseen, settings, keep_snapshots, rank)
+    if not keeper.resume():
+        started = time.monotonic()
+        error = premap(generator, premap_steps, seed)
+        trainer.restart_average()
+        keeper.log({"premap_error": error, "seconds": time.monotonic() - started, **mapping_figures(generator)})
+    train(trainer, keeper, plan, round(checkpoint * 1000), round(snapshot * 1000))
+    keeper.finish()
+    distributed.stop()
+
+
+def read_pairs(folder: Path) -> tuple[Pairs, dict[str, Any]]:
+    """All pairs of a folder in the order of their seeds, and what their files say of themselves."""
+    paths = render_paths(folder)
+    if not paths:
+        raise ValueError(f"{folder} holds no renders: run `python -m recipes.generator_data --out {folder}` first")
+    parts = [read_arrays(path, ["seed", "image"]) for path in paths]
+    records = [read_attrs(path) for path in paths]
+    if any(record["factors"] != json.dumps(factors.LIVE) for record in records):
+        raise ValueError(f"{folder} was rendered with other factors than recipes/factors.py has now: render it again")
+    if any(record["renderer"] != records[0]["renderer"] for record in records):
+        raise ValueError(f"{folder} mixes renders of different versions of the renderer: render it again")
+    seeds = np.concatenate([part["seed"] for part in parts])
+    images = torch.from_numpy(np.concatenate([part["image"] for part in parts])).permute(0, 3, 1, 2)
+    images = images.contiguous(memory_format=torch.channels_last)
+    record = {"count": len(seeds), "image_size": images.shape[2], "renderer": records[0]["renderer"]}
+    return Pairs(latents(seeds.tolist(), factors.Z_DIM), images), record
+
+
+def train(trainer: Trainer, keeper: Keeper, plan: Plan, checkpoint: int, snapshot: int) -> None:
+    """Steps to the end of the plan, with a bar, a log line now and then, states and sheets."""
+    bar = tqdm(total=plan.images, initial=trainer.images, unit="img", smoothing=0.05, disable=keeper.rank > 0)
+    sums: dict[str, list[float]] = {}
+    logged, since = trainer.images, time.monotonic()
+    while not trainer.done:
+        stage = plan.at(trainer.images)
+        for name, value in trainer.step().items():
+            sums.setdefault(name, []).append(value)
+        bar.update(trainer.batch)
+        bar.set_description(stage.name, refresh=False)
+        before = trainer.images - trainer.batch
+        if trainer.images - logged >= LOG_EVERY or trainer.images == stage.end:
+            rate = (trainer.images - logged) / (time.monotonic() - since)
+            means = {name: round(sum(values) / len(values), 4) for name, values in sums.items()}
+            keeper.log({"stage": stage.name, **means, "images_per_second": round(rate, 1)}, stage.resolution)
+            sums, logged, since = {}, trainer.images, time.monotonic()
+        if trainer.images // snapshot > before // snapshot or trainer.images == stage.end:
+            keeper.snapshot(stage.resolution)
+        if trainer.images // checkpoint > before // checkpoint:
+            keeper.save_state()
+    bar.close()
+
+
+class Keeper:
+    """Files of a run: state, log, sheets, weights. Only rank 0 writes."""
+
+    def __init__(
+        self, out: Path, trainer: Trainer, held_out: Pairs, settings: dict[str, Any], keep_snapshots: bool, rank: int
+    ):
+        self.out, self.trainer, self.held_out, self.settings = out, trainer, held_out, settings
+        self.keep_snapshots, self.rank = keep_snapshots, rank
+        out.mkdir(parents=True, exist_ok=True)
+
+    def resume(self) -> bool:
+        """Load the state of a broken run; ValueError when it was made with other settings."""
+        if not (self.out / STATE).is_file():
+            return False
+        tensors, config = load_network(self.out / STATE)
+        if config["settings"] != json.loads(json.dumps(self.settings)):
+            raise ValueError(f"{self.out / STATE} was made with other flags or renders: use another --out or delete it")
+        self.trainer.load_state(tensors, config["counts"])
+        return True
+
+    def save_state(self) -> None:
+        """Everything a resumed run needs."""
+        if self.rank == 0:
+            tensors, counts = self.trainer.state()
+            save_network(
+                self.out / STATE, tensors, {"kind": "generator-training", "settings": self.settings, "counts": counts}
+            )
+
+    def log(self, line: dict[str, Any], resolution: int | None = None) -> None:
+        """Append a line to log.jsonl, with the held-out error where a resolution is given."""
+        if self.rank:
+            return
+        if resolution:
+            line["held_out_l1"] = round(held_out_l1(self.trainer, self.held_out, resolution), 4)
+        with (self.out / "log.jsonl").open("a") as file:
+            file.write(json.dumps({"images": self.trainer.images, **line}) + "\n")
+        tqdm.write(json.dumps({"images": self.trainer.images, **line}))
+
+    def snapshot(self, resolution: int) -> None:
+        """A sample sheet and, if asked for, the weights that drew it."""
+        if self.rank == 0:
+            thousands = self.trainer.images // 1000
+            write_image(sample_sheet(self.trainer, self.held_out, resolution), self.out / f"sheet-{thousands:06d}.png")
+            if self.keep_snapshots:
+                self.save_weights(self.out / f"snapshot-{thousands:06d}.safetensors")
+
+    def save_weights(self, path: Path) -> None:
+        """The averaged generator as a network file."""
+        trainer = self.trainer
+        resolution = trainer.generator.resolution
+        figures = {"held_out_l1": round(held_out_l1(trainer, self.held_out, resolution), 4)}
+        figures |= mapping_figures(trainer.generator)
+        recipe = {"command": "recipes.generator", "images": trainer.images, "figures": figures, **self.settings}
+        save_generator(trainer.average, path, recipe)
+
+    def finish(self) -> None:
+        """The trained generator; the state stays, so that the same command again ends at once."""
+        if self.rank == 0:
+            self.save_state()
+            self.save_weights(self.out / "generator.safetensors")
+
+
+if __name__ == "__main__":
+    run(main)

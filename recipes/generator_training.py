@@ -1,0 +1,288 @@
+"""Training of the built-in generator: one step at a time, resumable after any of them.
+
+Three parts. *Premap*: the mapping network learns `w = centre + code(z) @ basis`, so that W holds every factor of the
+picture on an axis of its own, evenly scaled; it then stays as it is. *Paired*: the synthesis learns the render of every
+z, at rising resolution. *Adversarial*: StyleGAN2's objective joins in, on the paired pictures and on fresh ones.
+
+All random numbers of a step come from (seed, images shown, rank), so the state to save is weights and counts.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from recipes import factors
+from recipes.distributed import average_gradients
+from recipes.generator_losses import feature_loss, gabor_bank, pixel_loss, r1_penalty, texture_loss
+from recipes.generator_plan import RATE_PAIRED, Plan, Stage
+from synth.networks import Generator
+
+PREMAP_BATCH = 512
+PREMAP_RATE = 1e-2
+CENTRE = 2.0  # mean of every coordinate of w: the mapping ends in a leaky ReLU, which is linear where w > 0
+R1_EVERY = 16
+R1_GAMMA = 0.2
+TEXTURE_FROM = 32  # px: smaller pictures have no strands
+FRESH = 0.5  # fresh fakes per paired picture in the adversarial stage
+RAMP_IMAGES = 6000  # over which the adversarial weight rises, while the discriminator finds its feet
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of the generator's losses; `pixel` falls to `pixel_end` over the adversarial stage."""
+
+    pixel: float = 10.0
+    pixel_end: float = 5.0
+    texture: float = 5.0
+    feature: float = 2.0
+    adversarial: float = 0.5
+
+
+@dataclass
+class Pairs:
+    """Latents `z` (N, z_dim) float32 and their renders `images` (N, 3, H, W) uint8."""
+
+    z: Tensor
+    images: Tensor
+
+    def split(self, count: int) -> tuple[Pairs, Pairs]:
+        """The first `count` pairs and the others."""
+        return Pairs(self.z[:count], self.images[:count]), Pairs(self.z[count:], self.images[count:])
+
+    def batch(self, rows: Tensor, resolution: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """(z, images in [-1, 1] at `resolution` px) of some rows."""
+        images = self.images[rows].to(device).float() / 127.5 - 1
+        factor = images.shape[2] // resolution
+        return self.z[rows].to(device), F.avg_pool2d(images, factor) if factor > 1 else images
+
+
+def code_basis(w_dim: int, seed: int) -> Tensor:
+    """`(code_dim, w_dim)` orthogonal rows, also orthogonal to (1, 1, ...), as long as it takes to give w variance 1."""
+    if w_dim <= factors.CODE_DIM:
+        raise ValueError(f"--w-dim {w_dim} is too small for a code of {factors.CODE_DIM} numbers: give more")
+    random = torch.randn(factors.CODE_DIM, w_dim, generator=torch.Generator().manual_seed(seed))
+    rows = torch.linalg.qr(torch.cat([torch.ones(1, w_dim), random]).T)[0].T[1:]
+    return rows * math.sqrt(w_dim / factors.CODE_DIM)
+
+
+def premap(generator: Generator, steps: int, seed: int) -> float:
+    """Fit the mapping to the code by fresh z, set w_avg, freeze both. Returns the error, in variances of w."""
+    device = generator.w_avg.device
+    basis = code_basis(generator.w_dim, seed).to(device)
+    draw = torch.Generator().manual_seed(seed)
+    generator.mapping.requires_grad_(True)
+    optimiser = torch.optim.Adam(generator.mapping.parameters(), lr=PREMAP_RATE, betas=(0.9, 0.99))
+    error = 0.0
+    for step in range(steps):
+        for group in optimiser.param_groups:
+            group["lr"] = PREMAP_RATE * max(0.01, 0.5 + 0.5 * math.cos(math.pi * step / steps))
+        z = torch.randn(PREMAP_BATCH, generator.z_dim, generator=draw)
+        target = CENTRE + factors.code(z).to(device) @ basis
+        loss = (generator.mapping(z.to(device))[:, 0] - target).square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        error = loss.item()
+    generator.mapping.requires_grad_(False)
+    with torch.no_grad():
+        z = torch.randn(10_000, generator.z_dim, generator=draw).to(device)
+        generator.mapping.w_avg.copy_(generator.mapping(z)[:, 0].mean(0))
+    return error
+
+
+class Trainer:
+    """Networks, optimisers and the count of images; `step()` shows one batch and returns its losses."""
+
+    def __init__(
+        self,
+        generator: Generator,
+        discriminator: nn.Module,
+        pairs: Pairs,
+        plan: Plan,
+        weights: Weights,
+        batch: int,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+    ):
+        self.generator, self.discriminator = generator, discriminator
+        self.generator.mapping.requires_grad_(False)
+        self.average = copy.deepcopy(generator).eval().requires_grad_(False)
+        self.pairs, self.plan, self.weights = pairs, plan, weights
+        self.batch, self.seed, self.rank, self.world = batch, seed, rank, world
+        self.device = generator.w_avg.device
+        self.bank = gabor_bank(self.device)
+        self.images = 0
+        self._orders: dict[int, Tensor] = {}
+        self._start_optimisers(adversarial=False)
+
+    def _start_optimisers(self, adversarial: bool) -> None:
+        """Adam for both networks: with momentum where targets are fixed, without where they move."""
+        lazy = R1_EVERY / (R1_EVERY + 1)  # StyleGAN2's correction for the regularisation steps
+        momentum = 0.0 if adversarial else 0.9
+        # foreach: one launch for all parameters
+        self.optimiser_g = torch.optim.Adam(
+            self.generator.synthesis.parameters(), lr=RATE_PAIRED, betas=(momentum, 0.99), eps=1e-8, foreach=True
+        )
+        self.optimiser_d = torch.optim.Adam(
+            self.discriminator.parameters(), lr=RATE_PAIRED, betas=(0.0, 0.99**lazy), eps=1e-8, foreach=True
+        )
+
+    def restart_average(self) -> None:
+        """Make the averaged generator a copy of the trained one (after the mapping was fitted)."""
+        self.average.load_state_dict(self.generator.state_dict())
+
+    @property
+    def done(self) -> bool:
+        """True when the plan is carried out."""
+        return self.images >= self.plan.images
+
+    def step(self) -> dict[str, float]:
+        """One batch (of all ranks together `batch` images)."""
+        stage = self.plan.at(self.images)
+        if stage.adversarial and self.images == stage.start:
+            self.generator.load_state_dict(self.average.state_dict())
+            self._start_optimisers(adversarial=True)
+        rate = self.plan.rate(self.images)
+        for optimiser in (self.optimiser_g, self.optimiser_d):
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+        draw = torch.Generator().manual_seed(self.seed + 7919 * self.images + 104_729 * self.rank)
+        z, real = self.pairs.batch(self._rows(), stage.resolution, self.device)
+        if stage.adversarial:
+            losses = self._adversarial_step(z, real, draw, stage)
+        else:
+            losses = self._paired_step(z, real, stage)
+        self.images += self.batch
+        self._update_average(stage)
+        return losses
+
+    def _rows(self) -> Tensor:
+        """Rows of this rank in this step: every epoch shows each pair once, in an order of its own."""
+        count, share = len(self.pairs.z), self.batch // self.world
+        first = self.images + self.rank * share
+        rows = []
+        for position in range(first, first + share):
+            epoch = position // count
+            if epoch not in self._orders:
+                order = torch.randperm(count, generator=torch.Generator().manual_seed(self.seed + 1_000_003 * epoch))
+                self._orders = {**{k: v for k, v in self._orders.items() if k >= epoch - 1}, epoch: order}
+            rows.append(self._orders[epoch][position % count])
+        return torch.stack(rows)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16)
+
+    def _fake(self, z: Tensor, resolution: int) -> Tensor:
+        with self._autocast():
+            return self.generator.synthesis(self.generator.mapping(z), resolution=resolution).float()
+
+    def _paired_loss(self, fake: Tensor, real: Tensor, pixel_weight: float, losses: dict[str, float]) -> Tensor:
+        pixel = pixel_loss(fake, real)
+        losses["pixel"] = pixel.item()
+        loss = pixel_weight * pixel
+        if fake.shape[2] >= TEXTURE_FROM:
+            texture = texture_loss(fake, real, self.bank)
+            losses["texture"] = texture.item()
+            loss = loss + self.weights.texture * texture
+        return loss
+
+    def _paired_step(self, z: Tensor, real: Tensor, stage: Stage) -> dict[str, float]:
+        losses: dict[str, float] = {}
+        fake = self._fake(z, stage.resolution)
+        self._descend(self.optimiser_g, self._paired_loss(fake, real, self.weights.pixel, losses))
+        return losses
+
+    def _adversarial_step(self, z: Tensor, real: Tensor, draw: torch.Generator, stage: Stage) -> dict[str, float]:
+        losses: dict[str, float] = {}
+        shown = self.images - stage.start
+        share = shown / (stage.end - stage.start)
+        pixel_weight = self.weights.pixel + (self.weights.pixel_end - self.weights.pixel) * share
+        adversarial_weight = self.weights.adversarial * min(1.0, shown / RAMP_IMAGES)
+        fresh = torch.randn(int(len(z) * FRESH), z.shape[1], generator=draw).to(self.device)
+
+        self.discriminator.requires_grad_(False)
+        fakes = self._fake(torch.cat([z, fresh]), stage.resolution)
+        loss = self._paired_loss(fakes[: len(z)], real, pixel_weight, losses)
+        with self._autocast():
+            logits, features = self.discriminator(fakes, features=True)
+            with torch.no_grad():
+                _, targets = self.discriminator(real, features=True)
+        feature = feature_loss([f[: len(z)] for f in features], targets)
+        fooled = F.softplus(-logits).mean()
+        loss = loss + self.weights.feature * feature + adversarial_weight * fooled
+        self._descend(self.optimiser_g, loss)
+
+        self.discriminator.requires_grad_(True)
+        with self._autocast():
+            on_fake, on_real = self.discriminator(fakes.detach()), self.discriminator(real)
+        judged = F.softplus(on_fake).mean() + F.softplus(-on_real).mean()
+        self._descend(self.optimiser_d, judged)
+        losses |= {"feature": feature.item(), "fooled": fooled.item(), "judged": judged.item()}
+        losses["real_sign"] = on_real.sign().mean().item()
+        if shown // self.batch % R1_EVERY == 0:
+            r1 = r1_penalty(self.discriminator, real[: len(real) // 2])
+            self._descend(self.optimiser_d, r1 * (R1_GAMMA / 2 * R1_EVERY))
+            losses["r1"] = r1.item()
+        return losses
+
+    def _descend(self, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+        optimiser.zero_grad()
+        loss.backward()
+        average_gradients(p for group in optimiser.param_groups for p in group["params"])
+        optimiser.step()
+
+    @torch.no_grad()
+    def _update_average(self, stage: Stage) -> None:
+        """Exponential average of the synthesis, with a half-life of 5,000 images (less at the start of a stage)."""
+        half_life = min(5000.0, max(0.1 * (self.images - stage.start), 1.0))
+        weight = 1 - 0.5 ** (self.batch / half_life)
+        for ours, theirs in zip(
+            self.average.synthesis.parameters(), self.generator.synthesis.parameters(), strict=True
+        ):
+            ours.lerp_(theirs, weight)
+
+    @torch.no_grad()
+    def pictures(self, z: Tensor, resolution: int | None = None) -> Tensor:
+        """(N, z_dim) -> (N, 3, R, R) of the averaged generator, in float32."""
+        network = self.average
+        parts = z.to(self.device).split(50)
+        return torch.cat([network.synthesis(network.mapping(part), resolution=resolution) for part in parts])
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, int]]:
+        """Everything that the next steps depend on: (tensors by name, counts)."""
+        tensors: dict[str, Tensor] = {}
+        for prefix, network in self._networks().items():
+            tensors |= {f"{prefix}/{name}": value for name, value in network.state_dict().items()}
+        for prefix, optimiser in (("adam_g", self.optimiser_g), ("adam_d", self.optimiser_d)):
+            for index, moments in optimiser.state_dict()["state"].items():
+                tensors |= {f"{prefix}/{index}/{name}": value for name, value in moments.items()}
+        return tensors, {"images": self.images}
+
+    def load_state(self, tensors: dict[str, Tensor], counts: dict[str, int]) -> None:
+        """The inverse of `state`."""
+        self.images = counts["images"]
+        stage = self.plan.at(self.images)
+        self._start_optimisers(stage.adversarial and self.images > stage.start)
+        for prefix, network in self._networks().items():
+            network.load_state_dict(_below(tensors, prefix))
+        for prefix, optimiser in (("adam_g", self.optimiser_g), ("adam_d", self.optimiser_d)):
+            moments: dict[int, dict[str, Tensor]] = {}
+            for name, value in _below(tensors, prefix).items():
+                index, moment = name.split("/")
+                moments.setdefault(int(index), {})[moment] = value
+            optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
+
+    def _networks(self) -> dict[str, nn.Module]:
+        return {"generator": self.generator, "average": self.average, "discriminator": self.discriminator}
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors named `prefix/...`, without the prefix."""
+    return {name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
