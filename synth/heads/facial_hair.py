@@ -58,7 +58,7 @@ def beard(i: Identity, a: Anatomy, surface: Surface, children: int) -> list[Stra
         return []
     g = stream(i.noise, 20)
     f = surface.face
-    lips_clear = (f.x.abs() > a.mouth_half_width + 0.1) | (f.y - f.mouth_line > a.upper_lip * 1.3) | (f.y - f.mouth_line < -a.lower_lip * 1.35)
+    lips_clear = (f.x.abs() > a.mouth_half_width + 0.1) | (f.y - f.mouth_line > a.upper_lip * 1.5) | (f.y - f.mouth_line < -a.lower_lip * 1.35)
     full = smooth(0.72, 0.84, torch.tensor(i.beard))
     middle = smooth(4.2, 3.2, f.x.abs())
     zone = torch.zeros_like(surface.grain)

@@ -96,7 +96,7 @@ def grow(roots: Tensor, cut: Cut, a: Anatomy, generator: torch.Generator) -> tup
         for centre, radius, part in ((skull, skull_radius, 1.0), (jaw, jaw_radius, 0.7)):
             d = p - centre
             p = centre + d / extent(d / (radius + height.clamp(max=2.0) * part)).clamp(0.3, 1)
-        if cut.clear > 0.5:
+        if cut.clear > 0.15:
             edge = (6.5 * a.width + 0.4 * rank[:, 0]) * smooth(7.6, 2.2, p[:, 1]) * smooth(3.0, 6.5, p[:, 2])
             x = side * torch.maximum(side * p[:, 0], edge)
             p = torch.cat([torch.where(over_face, p[:, 0], x)[:, None], p[:, 1:]], 1)
