@@ -132,14 +132,17 @@ def open_setup(network: str, generator: str | None, embedder: str, psi: float, d
 
 def refuse_a_judge_that_trained(scorer: Path, network: Path, config: dict[str, Any]) -> None:
     """ValueError when a loss has used the scoring embedder: its figure would show the training, not the transfer."""
-    digest, reason = sha256(scorer), None
+    digest, kind = sha256(scorer), load_network(scorer)[1]["kind"]
+    reason = None
     if digest in str(config):  # the config names, by sha256, all that the network was trained with
         reason = f"{network} was trained with it"
     elif digest == loss_digest():
         reason = "it is the built-in network of the losses"
+    elif kind != "embedder":
+        reason = f"it is of kind {kind}, not embedder"
     if reason is not None:
         raise ValueError(
-            f"--embedder {scorer} cannot be the judge, since {reason}: give a network that no loss has used"
+            f"--embedder {scorer} cannot be the judge, since {reason}: give a face embedder that no loss has used"
         )
 
 

@@ -1,0 +1,195 @@
+"""The command from end to end on small random networks: figures, controls, refusals, going on after a kill."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data.files import sha256
+from data.shards import write_arrays
+from evaluation import rank_of_mate
+from evaluation.cache import gallery_jobs
+from evaluation.retrieval import check_numbers, draw_donors, open_setup, rank_all, retrieval
+from tests.evaluation.conftest import World, save_small_hairnet
+
+
+def judge(world: World, out: Path, gallery: int = 20, queries: int = 4, **other: object) -> dict:
+    files = {"network": str(world.network), "embedder": str(world.embedder)}
+    return retrieval(gallery, queries, out=out, workers=1, device="cpu", **{**files, **other})
+
+
+def command(world: World, out: Path, *more: str) -> list[str]:
+    networks = ["--network", str(world.network), "--embedder", str(world.embedder), "--out", str(out)]
+    return ["-m", "evaluation.retrieval", *networks, "--device", "cpu", *more]
+
+
+def figures_of(report: dict) -> dict:
+    return {name: value for name, value in report.items() if name != "rows_per_second"}
+
+
+def test_a_run_reports_figures_controls_and_conditions(world: World, tmp_path: Path) -> None:
+    report = judge(world, tmp_path)
+    assert json.loads((tmp_path / "retrieval.json").read_text()) == report
+    assert report["own_picture"]["mean_rank"] == 1.0
+    assert report["chance"] == {"rank_1": 1 / 20, "mean_rank": 10.5, "median_rank": 10.5}
+    for name in ("transfer", "hair_donor", "reconstruction"):
+        assert 1 <= report[name]["mean_rank"] <= 20
+        assert report[name]["queries"] == 4
+    assert report["rank_1_by_gallery_size"][-1]["gallery"] == 20
+    conditions = report["conditions"]
+    assert conditions["generator_sha256"] == sha256(world.generator)
+    assert conditions["network_sha256"] == sha256(world.network)
+    assert conditions["embedder_sha256"] == sha256(world.embedder)
+    assert conditions["blend"] is False
+
+
+def test_the_contact_sheet_shows_four_pictures_per_query(world: World, tmp_path: Path) -> None:
+    judge(world, tmp_path, queries=3)
+    with Image.open(tmp_path / "retrieval.png") as page:
+        assert page.width == pytest.approx(4 * 128, abs=20)
+        assert page.height >= 3 * 128
+
+
+def test_the_same_seed_gives_the_same_figures_and_another_draws_other_donors(world: World, tmp_path: Path) -> None:
+    first, again = judge(world, tmp_path / "a"), judge(world, tmp_path / "b")
+    assert figures_of(first) == figures_of(again)
+    assert judge(world, tmp_path / "a", seed=1)["cosine"] != first["cosine"]
+
+
+def test_the_gallery_is_shared_between_networks(world: World, tmp_path: Path) -> None:
+    other = tmp_path / "other.safetensors"
+    save_small_hairnet(other, world.generator, {}, seed=1)
+    judge(world, tmp_path / "out")
+    report = judge(world, tmp_path / "out", network=str(other))
+    assert report["rows_per_second"]["gallery"] is None  # nothing was left to embed
+    assert report["rows_per_second"]["transfers"] is not None
+
+
+def test_ranks_are_those_of_the_named_donors(tmp_path: Path) -> None:
+    rng = np.random.RandomState(0)
+    gallery = rng.randn(1100, 16).astype(np.float32)
+    gallery /= np.linalg.norm(gallery, axis=1, keepdims=True)
+    faces = gallery_jobs(tmp_path, {}, 0, 1100)
+    for job in faces:
+        rows = gallery[job.start : job.start + len(job)]
+        write_arrays(job.path, {"seed": job.seeds[0], "embedding": rows}, job.facts)
+    rows = {"face": np.array([3, 600, 1099]), "hair": np.array([700, 2, 5])}
+    donors = {name: gallery[row] for name, row in rows.items()}
+    made = (0.5 * donors["face"] + 0.5 * donors["hair"] + 0.1 * rng.randn(3, 16)).astype(np.float32)
+    ranks = rank_all({"transfer": made, "reconstruction": donors["face"]}, donors, faces, rows, "cpu")
+    assert ranks["transfer"].tolist() == rank_of_mate(made, gallery, rows["face"]).tolist()
+    assert ranks["hair_donor"].tolist() == rank_of_mate(made, gallery, rows["hair"]).tolist()
+    assert ranks["reconstruction"].tolist() == ranks["own_picture"].tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("gallery", "queries"), [(2, 1), (2, 2), (10, 10), (1000, 37)])
+def test_donors_are_members_and_never_the_same_face(gallery: int, queries: int) -> None:
+    for seed in range(20):
+        face, hair = draw_donors(gallery, queries, seed)
+        assert len(set(face.tolist())) == queries
+        assert (face != hair).all()
+        assert min(face.min(), hair.min()) >= 0
+        assert max(face.max(), hair.max()) < gallery
+
+
+def test_donors_of_a_huge_gallery_are_drawn_at_once() -> None:
+    start = time.perf_counter()
+    face, hair = draw_donors(10**8, 1000, 0)
+    assert time.perf_counter() - start < 1
+    assert len(set(face.tolist())) == 1000
+    assert hair.max() > 9 * 10**7
+
+
+@pytest.mark.parametrize(
+    ("change", "flag"),
+    [
+        ({"gallery": 1}, "--gallery"),
+        ({"queries": 0}, "--queries"),
+        ({"queries": 21}, "--queries"),
+        ({"psi": float("nan")}, "--psi"),
+        ({"seed": -1}, "--seed"),
+        ({"first_seed": 2**32 - 5}, "--first-seed"),
+        ({"workers": 0}, "--workers"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused_by_flag(change: dict, flag: str) -> None:
+    good = {"gallery": 20, "queries": 4, "psi": 1.0, "seed": 0, "first_seed": 0, "workers": None}
+    check_numbers(**good)
+    with pytest.raises(ValueError, match=f"^{flag} "):
+        check_numbers(**{**good, **change})
+
+
+def test_a_judge_that_trained_the_network_is_refused(world: World, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="cannot be the judge, since .* was trained with it"):
+        judge(world, tmp_path, embedder=str(world.loss))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_judge_of_losses_is_refused_even_for_a_network_it_has_not_trained(world: World, tmp_path: Path) -> None:
+    network = tmp_path / "network.safetensors"
+    save_small_hairnet(network, world.generator, {}, seed=0)
+    with pytest.raises(ValueError, match="kind embedder-loss"):
+        open_setup(str(network), None, str(world.loss), 1.0, "cpu")
+
+
+def test_another_generator_than_the_network_s_is_refused(world: World, tmp_path: Path) -> None:
+    from synth.generator import load_generator, save_generator
+
+    other = tmp_path / "other.safetensors"
+    save_generator(load_generator(world.generator, "cpu"), other, {"command": "another recipe"})
+    with pytest.raises(ValueError, match="another generator"):
+        judge(world, tmp_path / "out", generator=str(other))
+
+
+def test_a_generator_in_the_place_of_a_network_is_refused(world: World, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="generator"):
+        judge(world, tmp_path, network=str(world.generator))
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_and_ends_with_the_same_files(world: World, tmp_path: Path) -> None:
+    words = ["--gallery", "4000", "--queries", "8", "--workers", "2"]
+    started = subprocess.Popen([sys.executable, *command(world, tmp_path / "killed", *words)])
+    try:
+        deadline = time.time() + 120
+        while len(list((tmp_path / "killed").rglob("*.h5"))) < 2:
+            assert time.time() < deadline and started.poll() is None, (
+                "the run ended or stalled before it could be killed"
+            )
+            time.sleep(0.02)
+        started.send_signal(signal.SIGKILL)
+    finally:
+        started.kill()
+        started.wait()
+    subprocess.run([sys.executable, *command(world, tmp_path / "killed", *words)], check=True)
+    subprocess.run([sys.executable, *command(world, tmp_path / "whole", *words)], check=True)
+    killed, whole = ({p.relative_to(f): p.read_bytes() for p in f.rglob("*.h5")} for f in
+                     (tmp_path / "killed", tmp_path / "whole"))  # fmt: skip
+    assert killed == whole
+    assert not list((tmp_path / "killed").rglob(".tmp-*"))
+
+
+@pytest.mark.slow
+def test_two_processes_of_torchrun_find_the_ranks_of_one(world: World, tmp_path: Path) -> None:
+    words = ["--gallery", "1200", "--queries", "70"]
+    subprocess.run([sys.executable, *command(world, tmp_path / "one", *words)], check=True)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    subprocess.run([*launcher, *command(world, tmp_path / "two", *words)], check=True)
+    one, two = (json.loads((tmp_path / name / "retrieval.json").read_text()) for name in ("one", "two"))
+    assert figures_of(one) == figures_of(two)
+
+
+def test_a_mistyped_flag_stops_the_command_before_anything_is_made(world: World, tmp_path: Path) -> None:
+    words = command(world, tmp_path / "out", "--galery", "10")
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "--galery" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
