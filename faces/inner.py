@@ -13,18 +13,19 @@ FEATHER = 0.02  # of the crop's side: sigma of the blurred edge (Subrtova et al.
 SUPERSAMPLING = 4
 
 # Half of a head's outline (image-left), in eye distances from the middle of the eyes: right, down, towards the viewer.
-# The hull of the mirrored whole is that of the 68 landmarks: jaw line and brows.
+# The hull of the mirrored whole stands for that of the 68 landmarks' jaw line and brows. Between the landmarks of 500
+# renders, whose jaws are narrow (mean IoU 0.84 with their hulls), and the chins and temples of real photos.
 OUTLINE = np.array(
     [
-        [-0.30, -0.38, 0.10],
-        [-0.68, -0.40, -0.10],
-        [-0.88, -0.25, -0.35],
-        [-1.02, 0.02, -0.80],
-        [-1.00, 0.42, -0.78],
-        [-0.90, 0.80, -0.65],
-        [-0.70, 1.18, -0.35],
-        [-0.40, 1.50, -0.02],
-        [0.00, 1.64, 0.10],
+        [-0.32, -0.34, 0.15],
+        [-0.66, -0.36, -0.08],
+        [-0.88, -0.22, -0.40],
+        [-1.03, 0.04, -1.00],
+        [-1.00, 0.40, -0.95],
+        [-0.88, 0.80, -0.78],
+        [-0.67, 1.16, -0.36],
+        [-0.38, 1.46, 0.00],
+        [0.00, 1.60, 0.15],
     ]
 )
 MOUTH = np.array([0.0, 1.0, 0.12])  # the middle of the mouth corners, in the same coordinates

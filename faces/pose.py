@@ -8,9 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 # The nose's offset from the middle of the eyes, in eye distances, is PROTRUSION x tan(yaw): in an orthographic view the
-# eye distance shrinks with the cosine, the nose's offset grows with the sine. 0.6 is the tip's distance in front of the
-# eyes over the eye distance (37 mm over 62 mm).
-PROTRUSION = 0.6
+# eye distance shrinks with the cosine, the nose's offset grows with the sine. The value has the smallest mean error
+# (2.9 degrees, r = 0.98) on MTCNN's points of 500 renders with yaw up to 42 and pitch up to 12 degrees; the angles that
+# FSA-Net reads from 227 photos give 0.595.
+PROTRUSION = 0.585
 
 
 def yaw_from_points(points: np.ndarray) -> np.ndarray:

@@ -5,8 +5,8 @@
 
 `faces`: independent heads. Columns: image (N, S, S, 3) uint8, labels (N, S, S) uint8 in CelebAMask-HQ's order, yaw,
 pitch, roll (N,) float32 degrees, landmarks68 (N, 68, 2) float32 pixels, seed (N,) int64.
-`people`: P persons x P hairstyles. Every person is rendered R times, each time with another hairstyle, expression, pose,
-light and scene, and every hairstyle is worn by R persons. Columns: image, person, hair (N,) int64, yaw.
+`people`: P persons x P hairstyles. Every person wears R hairstyles, each with another expression, light and scene, and
+every hairstyle is worn by R persons. Columns: image, person, hair (N,) int64, yaw.
 
 The same command goes on where it was stopped. Rows depend on their number alone, never on shards or workers.
 """
@@ -25,7 +25,7 @@ import numpy as np
 from tqdm import tqdm
 
 from data.command import run
-from data.shards import read_arrays, read_attrs, shard_path, write_arrays
+from data.shards import Rows, read_arrays, read_attrs, shard_path, write_arrays
 from synth.heads import Head, Render, render_poses
 
 HAIR_SEEDS = 1 << 30  # hairstyles and surroundings are drawn from other seeds than persons,
@@ -104,9 +104,9 @@ def write_shard(plan: Plan, folder: Path, shard: int) -> int:
             row |= {"person": np.int64(person), "hair": np.int64(hair)}
         for name, value in row.items():
             columns.setdefault(name, []).append(value)
-    arrays = {name: np.stack(values) for name, values in columns.items()}
+    arrays: dict[str, np.ndarray | Rows] = {name: np.stack(values) for name, values in columns.items()}
     write_arrays(shard_path(folder, shard), arrays, asdict(plan))
-    return len(arrays["image"])
+    return len(columns["image"])
 
 
 def write_set(plan: Plan, folder: Path, workers: int | None = None) -> None:
@@ -116,7 +116,7 @@ def write_set(plan: Plan, folder: Path, workers: int | None = None) -> None:
         found = read_attrs(shard_path(folder, shard))
         if found != asdict(plan):
             raise ValueError(f"{folder} holds other renders ({found}): give another --out or the same flags as before")
-    workers = max(1, min(workers or len(os.sched_getaffinity(0)), len(missing)))
+    workers = max(1, min(workers or os.cpu_count() or 1, len(missing)))
     done = plan.rows - sum(min(plan.shard_size, plan.rows - shard * plan.shard_size) for shard in missing)
     tasks = [(plan, folder, shard) for shard in missing]
     with tqdm(total=plan.rows, initial=done, unit="render", desc=plan.set, smoothing=0.1) as bar:

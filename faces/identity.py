@@ -1,0 +1,143 @@
+"""Embeddings of a face crop: who it is (two independent networks) and which hair it wears.
+
+Two unlike architectures, so that the network that scores is not the one a loss has learned to please:
+`residual` is a ResNet with squeeze-and-excitation, in the manner of ArcFace's IR-SE nets; `depthwise` is a chain of
+depthwise 5x5 and pointwise convolutions, in the manner of ConvNeXt, with a global depthwise head.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from data.images import to_tensor
+from data.weights import load_network, resolve
+from faces.align import align
+from faces.parsing import build, check_crop, ready, resized
+
+KINDS = {"builtin": "embedder", "builtin-loss": "embedder-loss", "builtin-hair": "hair"}  # name -> kind of network
+GROUP = 16  # channels per group of the normalisation
+
+
+class Residual(nn.Module):
+    """Pre-activated 3x3 - 3x3 residual block with channel attention (He et al. 2016; Hu et al. 2018)."""
+
+    def __init__(self, fan_in: int, fan_out: int, stride: int) -> None:
+        super().__init__()
+        self.before = nn.GroupNorm(fan_in // GROUP, fan_in)
+        self.first = nn.Conv2d(fan_in, fan_out, 3, 1, 1, bias=False)
+        self.between = nn.GroupNorm(fan_out // GROUP, fan_out)
+        self.second = nn.Conv2d(fan_out, fan_out, 3, stride, 1, bias=False)
+        squeezed = fan_out // 8
+        self.attention = nn.Sequential(nn.Linear(fan_out, squeezed), nn.SiLU(), nn.Linear(squeezed, fan_out))
+        same = fan_in == fan_out and stride == 1
+        self.shortcut = nn.Identity() if same else nn.Conv2d(fan_in, fan_out, stride, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.first(F.silu(self.before(x)))
+        y = self.second(F.silu(self.between(y)))
+        return self.shortcut(x) + y * torch.sigmoid(self.attention(y.mean((2, 3))))[:, :, None, None]
+
+
+class Depthwise(nn.Module):
+    """Depthwise 5x5, normalisation, pointwise expansion by three and back (Liu et al. 2022)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.spatial = nn.Conv2d(width, width, 5, 1, 2, groups=width)
+        self.norm = nn.GroupNorm(1, width)
+        self.mix = nn.Sequential(nn.Conv2d(width, 3 * width, 1), nn.GELU(), nn.Conv2d(3 * width, width, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.mix(self.norm(self.spatial(x)))
+
+
+def residual_body(widths: tuple[int, ...], depths: tuple[int, ...]) -> nn.Sequential:
+    """(N, 3, S, S) -> (N, widths[-1], S/16, S/16) for four widths: a 3x3 stem and stages that each halve the side."""
+    layers: list[nn.Module] = [nn.Conv2d(3, widths[0], 3, 2, 1, bias=False)]
+    fan_in = widths[0]
+    for stage, (width, depth) in enumerate(zip(widths, depths, strict=True)):
+        for block in range(depth):
+            layers.append(Residual(fan_in, width, 2 if stage and not block else 1))
+            fan_in = width
+    return nn.Sequential(*layers)
+
+
+def depthwise_body(widths: tuple[int, ...], depths: tuple[int, ...]) -> nn.Sequential:
+    """(N, 3, S, S) -> (N, widths[-1], S/16, S/16) for three widths: 4x4 patches, then stages at half the side."""
+    layers: list[nn.Module] = [nn.Conv2d(3, widths[0], 4, 4), nn.GroupNorm(1, widths[0])]
+    fan_in = widths[0]
+    for width, depth in zip(widths, depths, strict=True):
+        if fan_in != width:
+            layers += [nn.GroupNorm(1, fan_in), nn.Conv2d(fan_in, width, 2, 2)]
+        layers += [Depthwise(width) for _ in range(depth)]
+        fan_in = width
+    return nn.Sequential(*layers)
+
+
+BODIES = {"residual": residual_body, "depthwise": depthwise_body}
+SIZES: dict[str, dict[str, tuple[int, ...]]] = {  # about one million parameters each at 64 px
+    "residual": {"widths": (32, 64, 128, 160), "depths": (1, 2, 2, 1)},
+    "depthwise": {"widths": (64, 128, 256), "depths": (2, 4, 1)},
+}
+
+
+class Embedder(nn.Module):
+    """An FFHQ-aligned crop (N, 3, H, W) in [-1, 1], H, W >= 32, -> (N, dimensions) of unit length; differentiable."""
+
+    def __init__(
+        self, body: str, widths: tuple[int, ...], depths: tuple[int, ...], dimensions: int = 128, input_size: int = 64
+    ) -> None:
+        super().__init__()
+        assert input_size % 16 == 0
+        self.input_size, self.dimensions = input_size, dimensions
+        # Embedder(**config) builds this network again
+        self.config = {"body": body, "widths": list(widths), "depths": list(depths), "dimensions": dimensions,
+                       "input_size": input_size}  # fmt: skip
+        side, width = input_size // 16, widths[-1]
+        self.body = BODIES[body](widths, depths)
+        if body == "residual":  # ArcFace's head: every place keeps its own weights
+            self.head = nn.Sequential(nn.GroupNorm(width // GROUP, width), nn.Flatten(),
+                                      nn.Linear(width * side * side, dimensions))  # fmt: skip
+        else:  # MobileFaceNet's head: one weight per place and channel, then a linear mixture of the channels
+            self.head = nn.Sequential(nn.GroupNorm(1, width), nn.Conv2d(width, width, side, groups=width),
+                                      nn.Flatten(), nn.Linear(width, dimensions))  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] -> (N, D) float32 of unit length."""
+        check_crop(x)
+        work = resized(x, self.input_size).contiguous(memory_format=torch.channels_last)
+        return F.normalize(self.head(self.body(work)).float(), dim=1)
+
+    @torch.no_grad()
+    def embed_photo(self, photo: Image.Image) -> np.ndarray:
+        """The embedding (D,) float32 of the most central face of a whole photo; ValueError when there is none."""
+        crop = np.asarray(align(photo, max(self.input_size, 64)).image)
+        x = to_tensor(crop[None]).to(next(self.parameters()).device)
+        return self(x)[0].cpu().numpy()
+
+
+def new_embedder(body: str, dimensions: int = 128, input_size: int = 64) -> Embedder:
+    """An untrained embedder of the shipped size; `body` is "residual" or "depthwise"."""
+    return Embedder(body, **SIZES[body], dimensions=dimensions, input_size=input_size)
+
+
+def load_embedder(name: str | Path = "builtin", device: str | torch.device | None = None) -> Embedder:
+    """A trained embedder, frozen, in eval mode.
+
+    Args:
+        name: "builtin" (only ever scores), "builtin-loss" (for losses), "builtin-hair" (hair descriptor) or the path
+            of a .safetensors embedder of any of these kinds.
+        device: None: cuda where there is one, else the CPU.
+    """
+    kind = KINDS.get(str(name))
+    path = resolve("builtin" if kind else name, kind or "embedder")
+    tensors, config = load_network(path)
+    if config["kind"] not in KINDS.values():
+        raise ValueError(f"{path} holds a network of kind {config['kind']}: give one of {', '.join(KINDS.values())}")
+    return ready(build(path, Embedder, tensors, config), device)

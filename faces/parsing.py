@@ -1,0 +1,118 @@
+"""The 19-class face parser: a small U-Net on a 64 px working picture, differentiable in its input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from data.weights import load_network, resolve
+from faces.labels import CLASSES
+
+GROUP = 16  # channels per group of the normalisation
+
+
+def convolution(fan_in: int, fan_out: int, stride: int = 1) -> nn.Sequential:
+    """3x3 convolution, group normalisation, SiLU. Groups, not batches: photos have other statistics than renders."""
+    layers = [nn.Conv2d(fan_in, fan_out, 3, stride, 1, bias=False), nn.GroupNorm(fan_out // GROUP, fan_out), nn.SiLU()]
+    return nn.Sequential(*layers)
+
+
+def expansion(fan_in: int, fan_out: int) -> nn.Sequential:
+    """1x1 convolution and pixel shuffle: twice the side, fan_out channels; four times cheaper than interpolating."""
+    return nn.Sequential(nn.Conv2d(fan_in, 4 * fan_out, 1), nn.PixelShuffle(2))
+
+
+class Parser(nn.Module):
+    """A face crop (N, 3, H, W) in [-1, 1] -> logits (N, 19, H, W) in CelebAMask-HQ's order, for any H, W >= 32.
+
+    The crop is resized to `input_size` (area, antialiased) and seen at 1/2, 1/4 and 1/8 of it by `widths` channels; the
+    logits, made at the full `input_size` by pixel shuffling, are interpolated bilinearly to the crop's size.
+    """
+
+    def __init__(self, input_size: int = 64, widths: tuple[int, int, int] = (32, 64, 128)) -> None:
+        super().__init__()
+        assert input_size % 8 == 0 and all(width % GROUP == 0 for width in widths)
+        self.input_size = input_size
+        self.config = {"input_size": input_size, "widths": list(widths)}  # Parser(**config) builds this network again
+        fine, middle, coarse = widths
+        self.down_fine = nn.Sequential(convolution(3, fine, 2), convolution(fine, fine))
+        self.down_middle = nn.Sequential(convolution(fine, middle, 2), convolution(middle, middle))
+        self.down_coarse = nn.Sequential(convolution(middle, coarse, 2), convolution(coarse, coarse))
+        self.context = convolution(2 * coarse, coarse)
+        self.up_middle = expansion(coarse, middle)
+        self.middle = nn.Sequential(convolution(2 * middle, middle), convolution(middle, middle))
+        self.up_fine = expansion(middle, fine)
+        self.fine = nn.Sequential(convolution(2 * fine, fine), convolution(fine, fine))
+        self.logits = expansion(fine, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] -> logits (N, 19, H, W) float32."""
+        check_crop(x)
+        work = resized(x, self.input_size).contiguous(memory_format=torch.channels_last)
+        logits = self.work_logits(work).float()
+        return F.interpolate(logits, x.shape[-2:], mode="bilinear", align_corners=False)
+
+    def work_logits(self, x: Tensor) -> Tensor:
+        """(N, 3, S, S) at the network's own size S -> logits (N, 19, S, S)."""
+        fine = self.down_fine(x)
+        middle = self.down_middle(fine)
+        coarse = self.down_coarse(middle)
+        # what the whole picture shows, at every place: an ear is an ear because of where the face is
+        everywhere = coarse.mean((2, 3), keepdim=True).expand_as(coarse)
+        coarse = self.context(torch.cat([coarse, everywhere], 1))
+        middle = self.middle(torch.cat([middle, self.up_middle(coarse)], 1))
+        return self.logits(self.fine(torch.cat([fine, self.up_fine(middle)], 1)))
+
+    @torch.no_grad()
+    def labels(self, x: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] -> label maps (N, H, W) uint8 in CelebAMask-HQ's order."""
+        return self(x).argmax(1).to(torch.uint8)
+
+
+def load_parser(name: str | Path = "builtin", device: str | torch.device | None = None) -> Parser:
+    """A trained parser, frozen, in eval mode.
+
+    Args:
+        name: "builtin" or the path of a .safetensors parser.
+        device: None: cuda where there is one, else the CPU.
+    """
+    path = resolve(name, "parser")
+    tensors, config = load_network(path)
+    if config["kind"] != "parser":
+        raise ValueError(f"{path} holds a network of kind {config['kind']}: give a parser")
+    return ready(build(path, Parser, tensors, config), device)
+
+
+def build(path: Path, kind: Any, tensors: dict[str, Tensor], config: dict[str, Any]) -> Any:
+    """The network that `config["architecture"]` describes, with its tensors; ValueError when the two do not fit."""
+    try:
+        network = kind(**config["architecture"])
+        network.load_state_dict(tensors)
+    except (KeyError, TypeError, AssertionError, RuntimeError, ValueError) as error:
+        raise ValueError(f"{path} does not fit the network that its config describes: save or fetch it again") from error
+    return network
+
+
+def ready(network: Any, device: str | torch.device | None) -> Any:
+    """The network frozen, in eval mode, in channels_last order, on `device` (None: cuda where there is one)."""
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    return network.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+
+
+def check_crop(x: Tensor) -> None:
+    """ValueError unless x is (N, 3, H, W) with H, W >= 32."""
+    if x.ndim != 4 or x.shape[1] != 3 or min(x.shape[-2:]) < 32:
+        raise ValueError(f"the crop has shape {tuple(x.shape)}: it must be (N, 3, H, W) with sides of at least 32 px")
+
+
+def resized(x: Tensor, size: int) -> Tensor:
+    """(N, 3, H, W) -> (N, 3, size, size): the mean of the covered area where it shrinks, bilinear where it grows."""
+    if x.shape[-2:] == (size, size):
+        return x
+    if x.shape[-2] % size == 0 and x.shape[-1] % size == 0:
+        return F.avg_pool2d(x, (x.shape[-2] // size, x.shape[-1] // size))
+    return F.interpolate(x, (size, size), mode="bilinear", align_corners=False, antialias=True)

@@ -1,0 +1,163 @@
+"""Makes the built-in embedders: renders in, one network of `data/weights/` out.
+
+    python -m recipes.renders --set people --out runs/renders/people    # 2,000 persons x 6 hairstyles x 2 poses, 64 px
+    python -m recipes.identity --kind embedder                          # who it is; only ever scores
+    python -m recipes.identity --kind embedder-loss                     # who it is; for losses
+    python -m recipes.identity --kind hair                              # which hair it wears
+
+The two identity networks differ in architecture (faces.identity), in the persons they are trained on (even and odd
+numbers), in seed and in the order of what they see: what pleases the one need not please the other. Classes are persons
+or hairstyles; the loss is ArcFace (Deng, Guo, Xue, Zafeiriou, CVPR 2019, eq. 3).
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from data.command import run
+from data.shards import read_attrs, shard_path
+from data.weights import WEIGHTS, register, save_network
+from faces.identity import Embedder, new_embedder
+from recipes import augment
+from recipes.figures import embeddings, retrieval_figures
+from recipes.renders import load_set
+from recipes.training import Schedule, batches_of, train
+
+HELD_OUT = 0.05  # share of the classes, the last ones, that the training never sees
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What one embedder is made of."""
+
+    body: str  # architecture
+    column: str  # column of the renders that names the class
+    persons: slice  # which persons' renders are used
+    colour: float  # strength of the colour changes: skin and hair colour belong to what is to be recognised
+    mirror: bool  # a parting belongs to the hair, so hair is not mirrored
+    seed: int
+
+
+KINDS = {
+    "embedder": Kind("residual", "person", slice(0, None, 2), 0.4, True, 11),
+    "embedder-loss": Kind("depthwise", "person", slice(1, None, 2), 0.4, True, 22),
+    "hair": Kind("residual", "hair", slice(None), 0.25, False, 33),
+}
+
+
+class ArcFace(nn.Module):
+    """Additive angular margin loss, eq. 3: -log softmax of s cos(angle), the true class's angle widened by m.
+
+    `weight` (C, D): one direction per class. Where angle + m passes pi the cosine would turn back up; there it is
+    replaced by cos(angle) - m sin(m), which goes on falling (as in the authors' code).
+    """
+
+    def __init__(self, classes: int, dimensions: int, scale: float = 24.0, margin: float = 0.35) -> None:
+        super().__init__()
+        self.scale, self.margin = scale, margin
+        self.weight = nn.Parameter(torch.randn(classes, dimensions) / math.sqrt(dimensions))
+
+    def logits(self, vectors: Tensor, classes: Tensor, margin: float) -> Tensor:
+        """(N, D) of unit length, (N,) int64 -> (N, C) scaled cosines, the true classes' with the margin."""
+        cosine = (vectors @ F.normalize(self.weight, dim=1).T).clamp(-1 + 1e-6, 1 - 1e-6)
+        own = cosine.gather(1, classes[:, None])
+        widened = own * math.cos(margin) - (1 - own**2).sqrt() * math.sin(margin)  # cos(angle + m)
+        falling = own - margin * math.sin(margin)
+        widened = torch.where(own > -math.cos(margin), widened, falling)
+        return self.scale * cosine.scatter(1, classes[:, None], widened)
+
+    def forward(self, vectors: Tensor, classes: Tensor, share: float = 1.0) -> Tensor:
+        """Mean loss with `share` of the margin."""
+        return F.cross_entropy(self.logits(vectors, classes, share * self.margin), classes)
+
+
+def changed(x: Tensor, g: Generator, kind: Kind) -> Tensor:
+    """One batch (N, 3, S, S) as if taken by many cameras."""
+    x, _ = augment.placed(x, None, g, zoom=0.08, shift=0.03, turn=6, mirror=kind.mirror)
+    x = augment.defocused(x, g, share=0.4)
+    x = augment.recoloured(x, g, strength=kind.colour, grey=0.05 if kind.column == "person" else 0.0)
+    x, _ = augment.occluded(x, None, g, share=0.15)
+    return augment.compressed(augment.noisy(x, g, share=0.4, most=0.08), g, share=0.2)
+
+
+def train_embedder(kind: Kind, renders: Path, folder: Path, schedule: Schedule) -> tuple[Embedder, dict[str, Any]]:
+    """A trained embedder and the record of its making; the training's state lies in `folder`."""
+    data = load_set(renders, "people", ("image", "person", "hair"))
+    names = np.unique(data[kind.column])
+    known = names[: min(len(names) - 2, round(len(names) * (1 - HELD_OUT)))]
+    if len(known) < 2:
+        raise ValueError(f"{renders} shows {len(names)} of {kind.column}: training needs at least 4")
+    persons = np.unique(data["person"])[kind.persons]
+    rows = np.flatnonzero(np.isin(data[kind.column], known) & np.isin(data["person"], persons))
+    seen, classes = np.unique(data[kind.column][rows], return_inverse=True)
+    images, targets = torch.from_numpy(data["image"][rows]), torch.from_numpy(classes)
+
+    torch.manual_seed(kind.seed + schedule.seed)
+    embedder = new_embedder(kind.body, input_size=images.shape[1]).to(memory_format=torch.channels_last)
+    head = ArcFace(len(seen), embedder.dimensions)
+
+    def loss_of(g: Generator, progress: float) -> Tensor:
+        picked = torch.randint(len(images), (schedule.batch,), generator=g)
+        x = changed(batches_of(picked, images), g, kind)
+        with torch.autocast("cpu", torch.bfloat16):
+            vectors = embedder(x)
+        return head(vectors, targets[picked], share=min(1.0, progress / 0.3))
+
+    record: dict[str, Any] = {"seed": schedule.seed, "batch": schedule.batch, "rate": schedule.rate,
+                              "classes": len(seen), "images": len(rows), "loss": "ArcFace s=24 m=0.35",
+                              "renders": read_attrs(shard_path(renders, 0))}  # fmt: skip
+    key = {**record, "steps": schedule.steps, "body": kind.body, "column": kind.column}
+    record |= train(nn.ModuleList([embedder, head]), schedule, loss_of, folder / "state.pt", key)
+    others = np.flatnonzero(~np.isin(data[kind.column], known))
+    vectors = embeddings(embedder, data["image"][others])
+    return embedder, {**record, "held_out": retrieval_figures(vectors, data[kind.column][others])}
+
+
+def main(
+    *,
+    kind: Literal["embedder", "embedder-loss", "hair"],
+    renders: Path = Path("runs/renders/people"),
+    out: Path | None = None,
+    state: Path | None = None,
+    steps: int = 1600,
+    batch: int = 64,
+    rate: float = 2e-3,
+    seed: int = 0,
+    minutes: float | None = None,
+) -> None:
+    """Trains an embedder on renders of persons; the same command again resumes.
+
+    Args:
+        kind: embedder (scores identities), embedder-loss (for losses) or hair (hair descriptor)
+        renders: folder of `python -m recipes.renders --set people`
+        out: the network to write, a .safetensors file (none: the built-in one of this kind)
+        state: folder for the training's state (none: runs/recipes/KIND)
+        steps: training steps
+        batch: images per step
+        rate: peak learning rate
+        seed: added to the kind's own seed
+        minutes: end the schedule after so much time, even with steps left (none: not)
+    """
+    schedule = Schedule(steps, batch, rate, seed, minutes)
+    out = out or WEIGHTS / f"{kind}.safetensors"
+    if out.suffix != ".safetensors":
+        raise ValueError(f"--out is {out}: it must end in .safetensors")
+    embedder, record = train_embedder(KINDS[kind], renders, state or Path("runs/recipes") / kind, schedule)
+    record["command"] = " ".join(["python -m recipes.identity", *sys.argv[1:]])
+    save_network(out, embedder.state_dict(), {"kind": kind, "architecture": embedder.config, "recipe": record})
+    if out.resolve().is_relative_to(WEIGHTS.resolve()):
+        register(out)
+    print(f"{out}: {record['steps']} steps in {record['seconds']} s, held-out {kind}: {record['held_out']}")
+
+
+if __name__ == "__main__":
+    run(main)
