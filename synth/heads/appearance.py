@@ -11,7 +11,7 @@ from synth.heads.factors import Hair, Identity
 from synth.heads.maths import mix, step, stream
 
 # Square roots of linear reflectance (so that mixing looks even), from pale to deep brown.
-SKIN = ((0.88, 0.715, 0.63), (0.86, 0.665, 0.555), (0.80, 0.58, 0.45), (0.67, 0.45, 0.32), (0.50, 0.32, 0.22), (0.35, 0.22, 0.16))
+SKIN = ((0.86, 0.69, 0.605), (0.85, 0.65, 0.54), (0.80, 0.58, 0.45), (0.67, 0.45, 0.32), (0.50, 0.32, 0.22), (0.35, 0.22, 0.16))
 IRIS = ((0.16, 0.08, 0.04), (0.28, 0.15, 0.07), (0.34, 0.28, 0.12), (0.22, 0.36, 0.42), (0.30, 0.42, 0.52))
 HAIR = (
     (0.014, 0.012, 0.012), (0.030, 0.021, 0.016), (0.075, 0.045, 0.028), (0.16, 0.092, 0.05),
@@ -54,7 +54,7 @@ def iris_colour(identity: Identity) -> Tensor:
 def hair_colour(hair: Hair) -> Tensor:
     """(3,) linear hair reflectance: a lightness ramp, made redder or ashier by hue, then greyed or dyed."""
     colour = palette(HAIR, hair.lightness**1.1)
-    warm = hair.hue - 0.5
+    warm = (hair.hue - 0.5) * (1 - 0.65 * hair.lightness**2)
     red = torch.tensor([1 + 1.0 * max(0.0, warm), 1 - 0.35 * max(0.0, warm), 1 - 0.9 * max(0.0, warm)])
     ash = max(0.0, -warm)
     colour = mix(colour * red, colour.mean() * torch.tensor([1.03, 1.0, 0.96]), 0.9 * ash)
