@@ -41,15 +41,15 @@ def main(
     renders: Path,
     *,
     out: Path,
-    paired: str = "16:80,32:120,64:150",
-    adversarial: float = 50.0,
+    paired: str = "16:120,32:130,64:130",
+    adversarial: float = 55.0,
     batch: int = 64,
     seed: int = 0,
     w_dim: int = 128,
     mapping_layers: int = 3,
     channel_base: int = 4096,
     channel_max: int = 128,
-    discriminator_base: int = 4096,
+    discriminator_base: int = 2048,
     discriminator_max: int = 128,
     premap_steps: int = 5000,
     held_out: int = 300,
@@ -65,7 +65,7 @@ def main(
         out: folder for generator.safetensors, log.jsonl, sheets and the state that a broken run resumes from
         paired: stages of paired training, resolution:thousands of images
         adversarial: thousands of images of the adversarial stage, 0 for none
-        batch: images per step over all processes
+        batch: images per step over all processes; half as many in the adversarial stage
         seed: of initial weights and everything drawn
         w_dim: size of w
         mapping_layers: layers of the mapping network
@@ -81,8 +81,8 @@ def main(
         device: cuda or cpu; cuda where there is one
     """
     rank, world = distributed.start()
-    if batch < 8 * world or batch % (8 * world):
-        raise ValueError(f"--batch {batch} must be a multiple of {8 * world}: 8 images for each of {world} processes")
+    if batch < 16 * world or batch % (16 * world):
+        raise ValueError(f"--batch {batch} must be a multiple of {16 * world}: 16 images for each of {world} processes")
     pairs, record = read_pairs(renders)
     if not 0 < held_out < len(pairs.z):
         raise ValueError(
@@ -140,11 +140,11 @@ def train(trainer: Trainer, keeper: Keeper, plan: Plan, checkpoint: int, snapsho
     logged, since = trainer.images, time.monotonic()
     while not trainer.done:
         stage = plan.at(trainer.images)
+        before = trainer.images
         for name, value in trainer.step().items():
             sums.setdefault(name, []).append(value)
-        bar.update(trainer.batch)
+        bar.update(trainer.images - before)
         bar.set_description(stage.name, refresh=False)
-        before = trainer.images - trainer.batch
         if trainer.images - logged >= LOG_EVERY or trainer.images == stage.end:
             rate = (trainer.images - logged) / (time.monotonic() - since)
             means = {name: round(sum(values) / len(values), 4) for name, values in sums.items()}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 RATE_PAIRED = 1.6e-2  # Adam, of the synthesis; equalised layers take such rates
 RATE_ADVERSARIAL = 2e-3
-DECAY_FROM = 0.5  # a phase keeps its rate for this share, then falls along a cosine
+DECAY_FROM = 0.65  # a phase keeps its rate for this share, then falls along a cosine
 DECAY_TO = 0.03
 
 

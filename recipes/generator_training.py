@@ -144,8 +144,9 @@ class Trainer:
         return self.images >= self.plan.images
 
     def step(self) -> dict[str, float]:
-        """One batch (of all ranks together `batch` images)."""
+        """One batch."""
         stage = self.plan.at(self.images)
+        batch = self.batch_of(stage)
         if stage.adversarial and self.images == stage.start:
             self.generator.load_state_dict(self.average.state_dict())
             self._start_optimisers(adversarial=True)
@@ -154,18 +155,22 @@ class Trainer:
             for group in optimiser.param_groups:
                 group["lr"] = rate
         draw = torch.Generator().manual_seed(self.seed + 7919 * self.images + 104_729 * self.rank)
-        z, real = self.pairs.batch(self._rows(), stage.resolution, self.device)
+        z, real = self.pairs.batch(self._rows(batch), stage.resolution, self.device)
         if stage.adversarial:
             losses = self._adversarial_step(z, real, draw, stage)
         else:
             losses = self._paired_step(z, real, stage)
-        self.images += self.batch
+        self.images += batch
         self._update_average(stage)
         return losses
 
-    def _rows(self) -> Tensor:
+    def batch_of(self, stage: Stage) -> int:
+        """Images per step of all ranks together: half in the adversarial stage, which needs many steps."""
+        return self.batch // 2 if stage.adversarial else self.batch
+
+    def _rows(self, batch: int) -> Tensor:
         """Rows of this rank in this step: every epoch shows each pair once, in an order of its own."""
-        count, share = len(self.pairs.z), self.batch // self.world
+        count, share = len(self.pairs.z), batch // self.world
         first = self.images + self.rank * share
         rows = []
         for position in range(first, first + share):
@@ -207,26 +212,24 @@ class Trainer:
         adversarial_weight = self.weights.adversarial * min(1.0, shown / RAMP_IMAGES)
         fresh = torch.randn(int(len(z) * FRESH), z.shape[1], generator=draw).to(self.device)
 
-        self.discriminator.requires_grad_(False)
         fakes = self._fake(torch.cat([z, fresh]), stage.resolution)
         loss = self._paired_loss(fakes[: len(z)], real, pixel_weight, losses)
+        # One pass of the discriminator serves both networks: the generator's gradient arrives at `shown_fakes`, and
+        # both updates use the weights from before the step.
+        shown_fakes = fakes.detach().requires_grad_(True)
         with self._autocast():
-            logits, features = self.discriminator(fakes, features=True)
-            with torch.no_grad():
-                _, targets = self.discriminator(real, features=True)
-        feature = feature_loss([f[: len(z)] for f in features], targets)
-        fooled = F.softplus(-logits).mean()
-        loss = loss + self.weights.feature * feature + adversarial_weight * fooled
-        self._descend(self.optimiser_g, loss)
-
-        self.discriminator.requires_grad_(True)
-        with self._autocast():
-            on_fake, on_real = self.discriminator(fakes.detach()), self.discriminator(real)
+            on_fake, features = self.discriminator(shown_fakes, features=True)
+            on_real, targets = self.discriminator(real, features=True)
+        feature = feature_loss([f[: len(z)] for f in features], [t.detach() for t in targets])
+        fooled = F.softplus(-on_fake).mean()
+        judgement = self.weights.feature * feature + adversarial_weight * fooled
+        (gradient,) = torch.autograd.grad(judgement, shown_fakes, retain_graph=True)
         judged = F.softplus(on_fake).mean() + F.softplus(-on_real).mean()
         self._descend(self.optimiser_d, judged)
+        self._descend(self.optimiser_g, loss + (gradient * fakes).sum())
         losses |= {"feature": feature.item(), "fooled": fooled.item(), "judged": judged.item()}
         losses["real_sign"] = on_real.sign().mean().item()
-        if shown // self.batch % R1_EVERY == 0:
+        if shown // self.batch_of(stage) % R1_EVERY == 0:
             r1 = r1_penalty(self.discriminator, real[: len(real) // 2])
             self._descend(self.optimiser_d, r1 * (R1_GAMMA / 2 * R1_EVERY))
             losses["r1"] = r1.item()
@@ -242,7 +245,7 @@ class Trainer:
     def _update_average(self, stage: Stage) -> None:
         """Exponential average of the synthesis, with a half-life of 5,000 images (less at the start of a stage)."""
         half_life = min(5000.0, max(0.1 * (self.images - stage.start), 1.0))
-        weight = 1 - 0.5 ** (self.batch / half_life)
+        weight = 1 - 0.5 ** (self.batch_of(stage) / half_life)
         for ours, theirs in zip(
             self.average.synthesis.parameters(), self.generator.synthesis.parameters(), strict=True
         ):

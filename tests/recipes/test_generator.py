@@ -20,7 +20,7 @@ from synth import latents, load_generator
 from synth.networks import Generator
 
 TOY: dict[str, Any] = dict(
-    paired="16:0.032,32:0.032", adversarial=0.032, batch=8, channel_base=256, channel_max=16, discriminator_base=256,
+    paired="16:0.032,32:0.032", adversarial=0.032, batch=16, channel_base=256, channel_max=16, discriminator_base=256,
     discriminator_max=16, premap_steps=20, held_out=4, checkpoint=0.016, snapshot=0.064, device="cpu",
 )  # fmt: skip
 
@@ -57,7 +57,7 @@ def test_the_log_tells_every_stage_and_sheets_show_them(undisturbed: Path) -> No
     assert (undisturbed / "sheet-000000.png").exists() and (undisturbed / "snapshot-000000.safetensors").exists()
 
 
-@pytest.mark.parametrize("steps", [5, 10])
+@pytest.mark.parametrize("steps", [3, 6])
 def test_a_broken_run_resumes_to_the_same_weights(
     steps: int, renders: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,8 +84,8 @@ def test_a_run_with_other_flags_does_not_resume(renders: Path, undisturbed: Path
 
 
 def test_two_processes_need_a_batch_that_splits(renders: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="--batch 12"):
-        generator.main(renders, out=tmp_path, **{**TOY, "batch": 12})
+    with pytest.raises(ValueError, match="--batch 24"):
+        generator.main(renders, out=tmp_path, **{**TOY, "batch": 24})
 
 
 def test_a_folder_without_renders_is_refused(tmp_path: Path) -> None:
