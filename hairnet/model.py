@@ -1,0 +1,160 @@
+"""The trained network together with its frozen generator: crops in, codes or a finished transfer out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from data.images import to_tensor, to_uint8
+from data.weights import load_network as read_network
+from data.weights import resolve, save_network
+from faces import Aligned, align
+from faces.align import crop_quad
+from faces.parsing import Parser, load_parser
+from hairnet.composite import Layers, composite
+from hairnet.network import NetworkConfig, TwoEncoders
+from hairnet.split import face_part, find_points, hair_part, masks_of, resize
+from synth import load_generator
+
+SIDES = (256, 1024)  # px: the crop that is composited has the photo's own resolution, within these
+
+
+@dataclass(frozen=True)
+class Result:
+    """A transfer between photos."""
+
+    photo: Image.Image  # the face donor's whole photo with the new hair
+    image: Image.Image  # its FFHQ crop, (S, S) px at the photo's resolution, S in SIDES
+    generated: Image.Image  # what the generator made, (R, R) px
+    ws: Tensor  # (1, num_ws, w_dim): the code of it
+
+
+class HairNet:
+    """Transfers hair between aligned crops. Build it with `load_network`; nothing in it is trained any further.
+
+    Pictures are whole FFHQ crops (N,3,H,W) in [-1, 1], of any size; points (N,5,2) are in their pixels and are
+    detected when None. An embedding is (N, embedding) and can be kept: `decode` mixes kept ones at will.
+    """
+
+    def __init__(self, network: TwoEncoders, generator: Any, config: dict[str, Any]) -> None:
+        self.network = network.eval().requires_grad_(False)
+        self.generator = generator
+        self.config = config
+
+    @property
+    def device(self) -> torch.device:
+        return self.network.fusion.w_avg.device
+
+    def encode_face(self, face: Tensor, points: np.ndarray | None = None) -> Tensor:
+        """Embedding (N, embedding) of the inner faces."""
+        images, masks = self._see(face, points)
+        return self.network.face(face_part(images, masks))
+
+    def encode_hair(self, hair: Tensor, points: np.ndarray | None = None) -> Tensor:
+        """Embedding (N, embedding) of all but the inner faces."""
+        images, masks = self._see(hair, points)
+        return self.network.hair(hair_part(images, masks))
+
+    def decode(self, face: Tensor, hair: Tensor) -> Tensor:
+        """Embeddings -> ws (N, num_ws, w_dim) for `generator.synthesis`."""
+        return self.network.fusion(face, hair)
+
+    @torch.no_grad()
+    def codes(
+        self,
+        face: Tensor,
+        hair: Tensor,
+        face_points: np.ndarray | None = None,
+        hair_points: np.ndarray | None = None,
+    ) -> Tensor:
+        """Crops whose face, and whose hair, the result shall have -> ws (N, num_ws, w_dim)."""
+        return self.decode(self.encode_face(face, face_points), self.encode_hair(hair, hair_points))
+
+    @torch.no_grad()
+    def pictures(self, ws: Tensor) -> Tensor:
+        """ws -> pictures (N,3,R,R), the generator's fixed noise."""
+        return self.generator.synthesis(ws, noise="const").float().clamp(-1, 1)
+
+    def transfer(
+        self,
+        hair: Image.Image,
+        face: Image.Image,
+        blend: Literal["face", "none"] = "face",
+        parser: Parser | None = None,
+    ) -> Result:
+        """The hair of one photo on the face of another; ValueError when one of them shows no face.
+
+        Args:
+            hair, face: photos of any size
+            blend: "face" keeps the face photo's own pixels wherever no hair comes or goes; "none" lays the whole
+                generated crop into it
+            parser: finds the hair for "face"; None is the built-in one
+        """
+        return self.transfer_aligned(align(hair), align(face), blend, parser)
+
+    def transfer_aligned(
+        self, hair: Aligned, face: Aligned, blend: Literal["face", "none"] = "face", parser: Parser | None = None
+    ) -> Result:
+        """`transfer` for photos that are aligned already."""
+        face_crop, hair_crop = (to_tensor(np.array(crop.image)[None]) for crop in (face, hair))
+        ws = self.codes(face_crop, hair_crop, face.points[None], hair.points[None])
+        generated = Image.fromarray(to_uint8(self.pictures(ws))[0])
+        if blend == "none":
+            return Result(face.to_photo(generated), generated, generated, ws)
+        parser = parser or load_parser("builtin", self.device)
+        side = int(np.clip(round(float(np.linalg.norm(face.quad[3] - face.quad[0]))), *SIDES))
+        crop = crop_quad(face.source, face.quad, side)
+        points = (face.points + 0.5) * (side / face.image.width) - 0.5
+        pixels, mask = composite(Layers.read(crop, parser, side), Layers.read(generated, parser, side), points)
+        image = Image.fromarray(pixels)
+        return Result(face.to_photo(image, mask), image, generated, ws)
+
+    def _see(self, images: Tensor, points: np.ndarray | None) -> tuple[Tensor, Tensor]:
+        """Crops at the encoders' size, and their inner-face masks."""
+        if points is None:
+            points = find_points(images)
+        masks = masks_of(points, images.shape[-1])
+        return resize(images.float().to(self.device), self.network.config.size), masks.to(self.device)
+
+
+def save_hairnet(path: str | Path, network: TwoEncoders, generator: dict[str, Any], recipe: dict[str, Any]) -> None:
+    """Writes the network; `generator` names what it belongs to ({"name": "builtin" or a path, "sha256": ...})."""
+    config = {"kind": "hairnet", "network": network.config.asdict(), "generator": generator, "recipe": recipe}
+    save_network(path, network.state_dict(), config)
+
+
+def load_network(
+    path: str | Path = "builtin", device: str | torch.device | None = None, generator: str | Path | None = None
+) -> HairNet:
+    """The network of a file that `hairnet.train` wrote, or the built-in one, with its generator.
+
+    Args:
+        path: "builtin" or a .safetensors file of kind hairnet
+        device: "cpu", "cuda", ...; None takes CUDA where there is one
+        generator: where the generator lies now; None takes the place that the file names
+    """
+    file = resolve(path, "hairnet")
+    tensors, config = read_network(file)
+    if config["kind"] != "hairnet":
+        raise ValueError(f"{file} is a network of kind {config['kind']}, not hairnet: give what hairnet.train wrote")
+    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    try:
+        named: dict[str, str] = config["generator"]
+        with torch.device("meta"):  # shapes only, so that forged sizes cannot ask for memory
+            network = TwoEncoders(NetworkConfig.read(config["network"]))
+        network.load_state_dict(tensors, assign=True)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{file} says hairnet but does not hold one: train or fetch it again") from error
+    G = load_generator(generator or named["name"], device)
+    if G.sha256 != named["sha256"]:
+        raise ValueError(
+            f"{file} was trained with another generator than {generator or named['name']}: "
+            f"give the one whose sha256 is {named['sha256']}"
+        )
+    return HairNet(network.to(device).to(memory_format=torch.channels_last), G, config)

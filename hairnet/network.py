@@ -1,0 +1,183 @@
+"""The trainable part: an encoder for the face, an encoder for the hair, and their fusion into a W+ code.
+
+Architecture after Subrtova, Cech, Franc, "Hairstyle Transfer between Face Images" (FG 2021): two IR-SE encoders, their
+embeddings concatenated (face first, then hair), one fully connected fusion, a frozen StyleGAN2. The same code spells
+the small default (64 px, about two million weights per encoder) and the paper's size (`PAPER`: 256 px, IR-SE50 bodies).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Sizes of the two encoders and of the fusion. All that is needed to build the network again."""
+
+    num_ws: int  # style inputs of the generator
+    w_dim: int  # length of a w
+    size: int = 64  # side of the encoders' input, px
+    stem: int = 32  # channels after the first convolution
+    widths: tuple[int, ...] = (32, 64, 128, 160)  # channels of the stages; each stage halves the side
+    blocks: tuple[int, ...] = (1, 2, 2, 2)  # residual blocks of the stages
+    pool: int = 4  # the last maps are averaged to pool x pixels before the linear layers
+    features: int = 320  # width between the two linear layers of an encoder
+    embedding: int = 384  # length of a face or hair embedding
+    fusion: int = 768  # hidden width of the fusion
+
+    def __post_init__(self) -> None:
+        if len(self.widths) != len(self.blocks):
+            raise ValueError(f"widths {self.widths} and blocks {self.blocks} must name the same number of stages")
+        if not 0 < sum(self.blocks) < 1000 or len(self.blocks) > 16:
+            raise ValueError(f"blocks {self.blocks}: a network has 1 to 16 stages and fewer than 1000 blocks")
+        if self.size >> len(self.widths) < self.pool:
+            raise ValueError(f"size {self.size} ends at {self.size >> len(self.widths)} px, less than pool {self.pool}")
+
+    @classmethod
+    def read(cls, fields: dict) -> NetworkConfig:
+        """The config from its JSON form (lists instead of tuples)."""
+        sizes: dict[str, Any] = {name: tuple(x) if isinstance(x, list) else x for name, x in fields.items()}
+        return cls(**sizes)
+
+    def asdict(self) -> dict:
+        """The config as JSON can hold it."""
+        return {name: list(x) if isinstance(x, tuple) else x for name, x in asdict(self).items()}
+
+
+# The paper's encoders: IR-SE50 bodies at 256 px (facts of the released network; embeddings there are num_ws * w_dim).
+PAPER: dict = dict(
+    size=256,
+    stem=64,
+    widths=(64, 128, 256, 512),
+    blocks=(3, 4, 14, 3),
+    pool=7,
+    features=512,
+    embedding=9216,
+    fusion=2048,
+)
+
+
+class SqueezeExcite(nn.Module):
+    """Channel gates from the channels' means (Hu et al. 2018, eq. 2-4)."""
+
+    def __init__(self, channels: int, reduction: int = 16) -> None:
+        super().__init__()
+        self.down = nn.Conv2d(channels, max(channels // reduction, 4), 1, bias=False)
+        self.up = nn.Conv2d(max(channels // reduction, 4), channels, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gates = x.mean((2, 3), keepdim=True)
+        return x * torch.sigmoid(self.up(F.relu(self.down(gates))))
+
+
+class Block(nn.Module):
+    """Improved residual block (ArcFace, sec. 3.1): BN - conv - PReLU - conv - BN - SE, no activation after the sum."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.residual = nn.Sequential(
+            nn.BatchNorm2d(inputs),
+            nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False),
+            nn.PReLU(outputs),
+            nn.Conv2d(outputs, outputs, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+            SqueezeExcite(outputs),
+        )
+        self.shortcut: nn.Module = (
+            nn.MaxPool2d(1, stride)
+            if inputs == outputs
+            else nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.shortcut(x) + self.residual(x)
+
+
+class Encoder(nn.Module):
+    """One masked picture (N,3,size,size) in [-1, 1] -> its embedding (N, embedding)."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, config.stem, 3, 1, 1, bias=False), nn.BatchNorm2d(config.stem), nn.PReLU(config.stem)
+        )
+        blocks, inputs = [], config.stem
+        for width, count in zip(config.widths, config.blocks, strict=True):
+            for i in range(count):
+                blocks.append(Block(inputs, width, stride=2 if i == 0 else 1))
+                inputs = width
+        self.body = nn.Sequential(*blocks)
+        self.head = nn.Sequential(
+            nn.BatchNorm2d(inputs),
+            nn.AdaptiveAvgPool2d(config.pool),
+            nn.Flatten(),
+            nn.Linear(inputs * config.pool**2, config.features),
+            nn.LeakyReLU(0.2),
+            nn.Linear(config.features, config.embedding),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.contiguous(memory_format=torch.channels_last)
+        return self.head(self.body(self.stem(x)))
+
+
+class Fusion(nn.Module):
+    """Two embeddings -> ws (N, num_ws, w_dim) = w_avg + a shared delta + a delta per style input.
+
+    The paper fuses with one linear layer and a leaky ReLU on its output. We keep that pair and add a linear read-out,
+    because a rectified output cannot be a signed offset from w_avg. The read-out counts in standard deviations
+    of the generator's own w (`basis`), so that every direction of W starts equally easy to learn, and the deltas per
+    style input start at zero, since a sampled target has the same w everywhere.
+    """
+
+    w_avg: Tensor
+    basis: Tensor
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(2 * config.embedding, config.fusion)
+        self.shared = nn.Linear(config.fusion, config.w_dim)
+        self.deltas = nn.Linear(config.fusion, config.num_ws * config.w_dim)
+        nn.init.zeros_(self.deltas.weight)
+        nn.init.zeros_(self.deltas.bias)
+        self.register_buffer("w_avg", torch.zeros(config.w_dim))
+        self.register_buffer("basis", torch.eye(config.w_dim))
+        self.num_ws = config.num_ws
+
+    def forward(self, face: Tensor, hair: Tensor) -> Tensor:
+        h = F.leaky_relu(self.hidden(torch.cat([face, hair], 1)), 0.2)
+        deltas = self.shared(h)[:, None] + self.deltas(h).unflatten(1, (self.num_ws, -1))
+        # float32 from here: bf16 would round a w to three digits.
+        with torch.autocast(h.device.type, enabled=False):
+            return self.w_avg + deltas.float() @ self.basis
+
+
+class TwoEncoders(nn.Module):
+    """Face and hair pictures, already split, -> ws. This is what is trained; the generator stays outside."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.face = Encoder(config)
+        self.hair = Encoder(config)
+        self.fusion = Fusion(config)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, face: Tensor, hair: Tensor) -> Tensor:
+        """face, hair (N,3,size,size) in [-1, 1], black (-1) outside their parts -> ws (N, num_ws, w_dim)."""
+        return self.fusion(self.face(face), self.hair(hair))
+
+    @torch.no_grad()
+    def start_from(self, w: Tensor, w_avg: Tensor) -> None:
+        """Set the output's origin and units from samples w (N, w_dim) of the generator and its mean w_avg (w_dim,)."""
+        centred = w.double() - w.double().mean(0)
+        values, vectors = torch.linalg.eigh(centred.T @ centred / len(w))
+        # Directions that hardly vary get a hundredth of the largest deviation, so that none is unreachable.
+        deviations = values.clamp_min(0).sqrt().clamp_min(0.01 * values.clamp_min(0).max().sqrt().item())
+        self.fusion.basis.copy_((deviations[:, None] * vectors.T).float())
+        self.fusion.w_avg.copy_(w_avg)

@@ -1,0 +1,64 @@
+"""The settings of a training, and the presets that fill them in."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+
+from hairnet.lesson import Plan
+from hairnet.network import PAPER
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides what a training makes, on a given machine; it is written into what the training made."""
+
+    preset: str
+    steps: int
+    plan: Plan
+    network: dict = field(default_factory=dict)  # NetworkConfig's fields that are not the defaults
+    unjudged: float = 0.4  # first share of the steps, taught by known w alone: several times as fast
+    lr: float = 1.5e-3
+    warmup: int = 100  # steps
+    decay: float = 0.01  # AdamW's weight decay
+    clip: float = 1.0  # largest norm of a step's gradient
+    ema: float = 0.998  # the kept network is this running mean of the trained one
+    held_out: int = 64  # pairs that are only validated on
+    seed: int = 0
+    amp: bool = False  # bfloat16
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"--steps is {self.steps}: a training needs at least 1")
+        if self.plan.batch < 4:
+            raise ValueError(f"--batch is {self.plan.batch}: a step needs at least 4 pairs")
+        if not 0 < self.lr <= 0.1:
+            raise ValueError(f"--lr is {self.lr}: give a learning rate above 0, at most 0.1")
+
+    def asdict(self) -> dict:
+        """The recipe as JSON can hold it."""
+        return asdict(self)
+
+    def judged_from(self) -> int:
+        """The first step whose results are rendered and judged."""
+        return round(self.unjudged * self.steps)
+
+
+PRESETS = {
+    "demo": Recipe("demo", steps=1500, plan=Plan(batch=32, pictures=8, swaps=8)),
+    "builtin": Recipe("builtin", steps=20_000, plan=Plan(batch=48, pictures=16, swaps=16), ema=0.9995),
+    "full": Recipe("full", steps=300_000, plan=Plan(batch=64, pictures=32, swaps=32), network=PAPER, lr=2e-4,
+                   warmup=2000, ema=0.9998, unjudged=0.2, held_out=256),
+}  # fmt: skip
+
+
+def recipe_for(preset: str, steps: int | None, batch: int | None, lr: float | None, seed: int, amp: bool) -> Recipe:
+    """A preset with the command's own figures; the judged parts of a step shrink and grow with its batch."""
+    recipe = PRESETS[preset]
+    plan = recipe.plan
+    if batch is not None:
+        share = batch / plan.batch
+        plan = replace(
+            plan, batch=batch, pictures=max(1, round(share * plan.pictures)), swaps=max(1, round(share * plan.swaps))
+        )
+    steps = recipe.steps if steps is None else steps
+    return replace(recipe, steps=steps, plan=plan, lr=recipe.lr if lr is None else lr, seed=seed, amp=amp)

@@ -1,0 +1,53 @@
+"""How far a step in W is felt: the units of the training's distance between codes.
+
+Plain L2 in W is dominated by the few directions in which w varies most, and a detail of the face may hang on one that
+hardly varies. So steps are measured by what they do: J, the Jacobian of everything the training looks at (the picture
+at several sizes, the identity and the hair embedding of it), averaged over samples of w as J^T J.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hairnet.losses import Judges
+
+ROWS = 16  # pictures per backward pass
+PASSES = 48  # backward passes; each gives ROWS rank-one samples of J^T J
+FLOOR = 0.01  # share of the plain whitened distance that is mixed in, so that no direction is free
+
+
+def _features(judges: Judges, images: Tensor) -> Tensor:
+    """(N,F): all that is looked at, each kind scaled by about its deviation over random faces."""
+    parts = [F.avg_pool2d(images, 2**k).flatten(1) * 2**k / images[0].numel() ** 0.5 for k in (0, 1, 2, 3)]
+    parts += [embed(images).float() for embed in (judges.identity, judges.hair) if embed is not None]
+    return torch.cat(parts, 1)
+
+
+def response_units(generator: Any, judges: Judges, w: Tensor, seed: int, amp: bool) -> Tensor:
+    """(w_dim, w_dim) matrix U for which |d U|^2 is the mean squared response to the step d, over samples w (N,w_dim).
+
+    E[(J^T v)(J^T v)^T] = J^T J for random signs v (Hutchinson), so each backward pass gives one sample per picture.
+    U is scaled so that the samples' own spread around their mean is 1 per entry on average.
+    """
+    rng = torch.Generator().manual_seed(seed)
+    gram = torch.zeros(w.shape[1], w.shape[1], dtype=torch.float64)
+    for _ in range(PASSES):
+        ws = w[torch.randint(len(w), (ROWS,), generator=rng).to(w.device)].clone().requires_grad_()
+        with torch.autocast(w.device.type, torch.bfloat16, enabled=amp):
+            images = generator.synthesis(ws[:, None].expand(-1, generator.num_ws, -1), noise="const")
+            features = _features(judges, images.float())
+        signs = torch.randint(0, 2, features.shape, generator=rng).to(features) * 2 - 1
+        (gradient,) = torch.autograd.grad((features * signs).sum(), ws)
+        gram += gradient.double().cpu().T @ gradient.double().cpu()
+    centred = w.double().cpu() - w.double().cpu().mean(0)
+    covariance = centred.T @ centred / len(centred)
+    gram = gram / torch.trace(gram @ covariance)
+    scale = torch.trace(covariance) / len(covariance)
+    plain = torch.linalg.inv(covariance + 1e-4 * scale * torch.eye(len(covariance)))
+    gram = (1 - FLOOR) * gram + FLOOR * plain / torch.trace(plain @ covariance)
+    values, vectors = torch.linalg.eigh(gram * len(covariance))
+    return (vectors * values.clamp_min(0).sqrt()).float().to(w.device)

@@ -1,0 +1,96 @@
+"""What the training looks at: pairs of pictures with the same hair, seen from two sides, rendered from their w.
+
+`runs/x/pairs/pairs-00000.h5` holds w_face and w_hair (N, w_dim); pictures are made from them by the frozen generator,
+once and kept where memory allows it, else anew in every step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data.shards import read_arrays, read_attrs
+from hairnet.split import PointsOfW, masks_of, render
+
+FACE, HAIR = 0, 1  # the two sides of a pair: first index of `Samples.w`
+KEEP_BYTES = 2 << 30  # pictures up to this much are rendered once and kept
+
+
+def read_pairs(folder: str | Path, generator: Any) -> Tensor:
+    """w (2, N, w_dim) float32 of all pair files of a folder, checked to belong to the generator."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"--pairs {folder} is not a folder: give one that directions.pairs has written")
+    paths = sorted(folder.glob("pairs-*.h5"))
+    if not paths:
+        raise ValueError(f"--pairs {folder} has no pair files (pairs-00000.h5): run `python -m directions.pairs` first")
+    parts = []
+    for path in paths:
+        if read_attrs(path).get("generator_sha256") != generator.sha256:
+            raise ValueError(f"{path} was made with another generator: give that one, or make pairs again")
+        arrays = read_arrays(path, ["w_face", "w_hair"])
+        part = np.stack([arrays["w_face"], arrays["w_hair"]]).astype(np.float32)
+        if part.ndim != 3 or part.shape[2] != generator.w_dim:
+            raise ValueError(f"{path} holds w of shape {part.shape[1:]}, not (N, {generator.w_dim}): make them again")
+        parts.append(part)
+    return torch.from_numpy(np.concatenate(parts, 1))
+
+
+@dataclass(frozen=True)
+class Views:
+    """Some pictures: their w (N,w_dim), crops (N,3,R,R) in [-1, 1] and inner-face masks (N,1,h,h) in [0, 1]."""
+
+    w: Tensor
+    images: Tensor
+    masks: Tensor
+
+    def __getitem__(self, rows: Any) -> Views:
+        return Views(self.w[rows], self.images[rows], self.masks[rows])
+
+
+class Samples:
+    """The pictures of pairs w (2, N, w_dim), by side and row; `amp` renders them in bfloat16."""
+
+    def __init__(self, generator: Any, w: Tensor, points: PointsOfW, amp: bool) -> None:
+        self.generator, self.w, self.amp = generator, w, amp
+        R = generator.resolution
+        self.masks = torch.stack([_bytes(masks_of(points(side, R), R)) for side in w])
+        self.images: Tensor | None = None
+        if 2 * w.shape[1] * 3 * R**2 <= KEEP_BYTES:
+            self.images = torch.stack([torch.cat([self._render(part) for part in side.split(512)]) for side in w])
+
+    def __len__(self) -> int:
+        return self.w.shape[1]
+
+    def take(self, sides: Tensor, rows: Tensor) -> Views:
+        """The views of sides (N,) and rows (N,), integers on the CPU."""
+        device = self.w.device
+        w = self.w[sides.to(device), rows.to(device)]
+        images = self._render(w) if self.images is None else self.images[sides, rows]
+        masks = self.masks[sides, rows]
+        return Views(w, images.to(device).float() / 127.5 - 1, masks.to(device).float() / 255)
+
+    def _render(self, w: Tensor) -> Tensor:
+        """(N,w_dim) -> (N,3,R,R) uint8 on the CPU by NVIDIA's rule: as exact as a photo, in a quarter of the memory."""
+        return _bytes(render(self.generator, w, self.amp) * 0.5 + 0.5)
+
+
+def _bytes(x: Tensor) -> Tensor:
+    """[0, 1] -> uint8 on the CPU."""
+    return (x * 255 + 0.5).clamp(0, 255).to(torch.uint8).cpu()
+
+
+def rows_of_step(step: int, batch: int, count: int, seed: int) -> Tensor:
+    """The rows (batch,) of a step: permutations of `count`, one after another; depends on the arguments alone."""
+    places = np.arange(step * batch, (step + 1) * batch)
+    rows = np.empty(batch, np.int64)
+    for epoch in np.unique(places // count):
+        order = np.random.RandomState([seed, int(epoch)]).permutation(count)
+        here = places // count == epoch
+        rows[here] = order[places[here] % count]
+    return torch.from_numpy(rows)

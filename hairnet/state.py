@@ -1,0 +1,80 @@
+"""A training's state on disk: one safetensors file, replaced whole, from which it goes on as if nothing had happened.
+
+There is no random state in it, because there is none to keep: every step draws from generators seeded by (seed, step,
+rank), so the step's number is the whole of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from data.weights import load_network, save_network
+
+STATE = "state.safetensors"
+LOG = "log.jsonl"
+
+
+def save_state(
+    folder: Path, step: int, modules: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer, recipe: dict
+) -> None:
+    """Writes the state after `step` steps: the modules by name, and the optimiser."""
+    tensors = {f"{name}.{key}": x for name, module in modules.items() for key, x in module.state_dict().items()}
+    for number, slots in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{key}": torch.as_tensor(x) for key, x in slots.items()}
+    save_network(folder / STATE, tensors, {"kind": "hairnet-training", "step": step, "recipe": recipe})
+
+
+def load_state(folder: Path, modules: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer, recipe: dict) -> int:
+    """Fills modules and optimiser from the folder's state, if it has one; returns the number of steps done."""
+    path = folder / STATE
+    if not path.exists():
+        return 0
+    tensors, config = load_network(path)
+    if config["kind"] != "hairnet-training":
+        raise ValueError(f"{path} is not the state of a training: choose another --out")
+    refuse_other(path, config["recipe"], recipe)
+    for name, module in modules.items():
+        module.load_state_dict(_below(tensors, name))
+    slots: dict[int, dict[str, Any]] = {}
+    for key, x in _below(tensors, "optimizer").items():
+        number, slot = key.split(".", 1)
+        slots.setdefault(int(number), {})[slot] = x
+    optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
+    return config["step"]
+
+
+def refuse_other(path: Path, there: dict, here: dict) -> None:
+    """ValueError naming what differs when `path` belongs to a training with other settings."""
+    there, here = (json.loads(json.dumps(recipe)) for recipe in (there, here))  # tuples become lists
+    for name in sorted(there.keys() | here.keys()):
+        if name != "command" and there.get(name) != here.get(name):
+            raise ValueError(
+                f"{path} belongs to a training with {name} {there.get(name)}, not {here.get(name)}: "
+                "give the same settings to go on with it, or choose another --out"
+            )
+
+
+def cut_log(path: Path, step: int) -> None:
+    """Drops the log's lines of steps that were lost with a killed process, and a half-written last one."""
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text().splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if record["step"] <= step:
+            kept.append(line + "\n")
+    path.write_text("".join(kept))
+
+
+def _below(tensors: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
+    """The tensors whose names start with `name.`, without it."""
+    return {key.removeprefix(name + "."): x for key, x in tensors.items() if key.startswith(name + ".")}

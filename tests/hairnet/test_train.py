@@ -1,0 +1,145 @@
+import dataclasses
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from data.command import run
+from data.shards import read_arrays, read_attrs, write_arrays
+from data.weights import load_network as read_network
+from hairnet import load_network
+from hairnet.recipe import Recipe
+from hairnet.state import LOG, STATE
+from hairnet.train import main, rate_factor, train
+
+PAIRS = "{}/pairs-00000.h5"
+
+
+def run_training(world, out: Path, recipe: Recipe, every: int = 2) -> None:
+    train(world.pairs, out, recipe, str(world.generator), str(world.embedder), str(world.embedder), str(world.parser),
+          every, "cpu")  # fmt: skip
+
+
+def bytes_of(out: Path) -> bytes:
+    return (out / "hairnet.safetensors").read_bytes()
+
+
+def records(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / LOG).read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def trained(world, recipe, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("trained")
+    run_training(world, out, recipe)
+    return out
+
+
+def test_a_training_leaves_a_network_a_picture_and_a_log(trained):
+    assert {path.name for path in trained.iterdir()} == {"hairnet.safetensors", "validation.png", LOG}
+    figures = records(trained)[-1]["validation"]
+    assert {"w", "identity", "swapped_identity", "swapped_hair"} <= figures.keys()
+    recipe = read_network(trained / "hairnet.safetensors")[1]["recipe"]
+    assert recipe["steps"] == 8 and recipe["generator_sha256"] and recipe["validation"] == figures
+
+
+def test_the_trained_network_loads_and_transfers(trained):
+    net = load_network(trained / "hairnet.safetensors", "cpu")
+    crops = torch.rand(2, 3, 48, 48) * 2 - 1
+    ws = net.codes(crops, crops.flip(0))
+    assert ws.shape == (2, net.generator.num_ws, net.generator.w_dim)
+    assert net.pictures(ws).shape == (2, 3, 32, 32)
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(world, recipe, trained, tmp_path):
+    run_training(world, tmp_path / "same", recipe)
+    run_training(world, tmp_path / "other", dataclasses.replace(recipe, seed=1))
+    assert bytes_of(tmp_path / "same") == bytes_of(trained) != bytes_of(tmp_path / "other")
+
+
+def test_a_killed_training_goes_on_to_the_same_bytes(world, recipe, trained, tmp_path):
+    process = multiprocessing.get_context("fork").Process(target=run_training, args=(world, tmp_path, recipe))
+    torch.set_num_threads(1)
+    process.start()
+    while process.is_alive() and not (tmp_path / STATE).exists():
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    assert not (tmp_path / "hairnet.safetensors").exists(), "it was to be killed before its end"
+    run_training(world, tmp_path, recipe)
+    assert bytes_of(tmp_path) == bytes_of(trained)
+
+
+def test_a_finished_training_says_so_and_changes_nothing(world, recipe, trained, capsys):
+    before = bytes_of(trained)
+    run_training(world, trained, recipe)
+    assert "trained already" in capsys.readouterr().out and bytes_of(trained) == before
+
+
+def test_a_folder_of_another_training_is_refused(world, recipe, trained):
+    with pytest.raises(ValueError, match="seed 0, not 5.*another --out"):
+        run_training(world, trained, dataclasses.replace(recipe, seed=5))
+
+
+def test_pairs_of_another_generator_are_refused(world, recipe, tmp_path):
+    arrays = read_arrays(PAIRS.format(world.pairs))
+    write_arrays(tmp_path / "pairs-00000.h5", arrays, {"generator_sha256": "0" * 64})
+    with pytest.raises(ValueError, match="another generator"):
+        run_training(dataclasses.replace(world, pairs=tmp_path), tmp_path / "out", recipe)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_training_lowers_the_distance_in_w(world, recipe, tmp_path):
+    plan = dataclasses.replace(recipe.plan, batch=24)
+    recipe = dataclasses.replace(recipe, steps=50, unjudged=1.0, lr=1e-2, plan=plan)
+    run_training(world, tmp_path, recipe, every=100)
+    logged = [record["w"] for record in records(tmp_path) if "w" in record]
+    assert logged[-1] < 0.8 * logged[0]
+
+
+def test_the_learning_rate_warms_up_and_falls_to_a_hundredth(recipe):
+    factors = [rate_factor(step, dataclasses.replace(recipe, steps=100, warmup=10)) for step in range(100)]
+    assert factors[0] == 0.1 and max(factors) == factors[9] == 1.0 and 0.009 < factors[-1] < 0.012
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--stpes", "5"], "--steps"),
+        (["--steps", "0"], "--steps is 0"),
+        (["--amp", "yes"], "--amp is true or false"),
+        (["--preset", "huge"], "--preset is one of"),
+        (["--pairs", "missing"], "missing is not a folder"),
+    ],
+)
+def test_a_wrong_flag_ends_with_one_sentence_before_anything_runs(world, tmp_path, capsys, words, message):
+    flags = ["--out", str(tmp_path / "out"), "--generator", str(world.generator), "--identity", str(world.embedder),
+             "--hair", "none", "--parser", str(world.parser), "--device", "cpu"]  # fmt: skip
+    if "--pairs" not in words:
+        flags += ["--pairs", str(world.pairs)]
+    with pytest.raises(SystemExit) as end:
+        run(main, flags + words)
+    error = capsys.readouterr().err
+    assert end.value.code == 2 and message in error and len(error.strip().splitlines()) == 1, error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_network(world, checkout, tmp_path):
+    many = tmp_path / "pairs"
+    arrays = {name: np.concatenate([x] * 4) for name, x in read_arrays(PAIRS.format(world.pairs)).items()}
+    write_arrays(many / "pairs-00000.h5", arrays, read_attrs(PAIRS.format(world.pairs)))
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    flags = {"pairs": many, "out": tmp_path, "generator": world.generator, "identity": world.embedder, "hair": "none",
+             "parser": world.parser, "steps": 4, "batch": 16, "device": "cpu", "amp": "false"}  # fmt: skip
+    words = [f"--{name}={value}" for name, value in flags.items()]
+    subprocess.run([*launch, "hairnet.train", *words], cwd=checkout, check=True, capture_output=True)
+    assert (tmp_path / "hairnet.safetensors").exists()
