@@ -91,8 +91,9 @@ class StyledConv(nn.Module):
         super().__init__()
         self.resolution, self.up, self.clamp = resolution, up, clamp
         self.affine = Linear(w_dim, fan_in, bias=1.0)
-        weight = torch.randn(fan_out, fan_in, 3, 3).contiguous(memory_format=torch.channels_last)
-        self.weight = nn.Parameter(weight)
+        # In memory as the convolution wants it: the transposed one reads weight.transpose(0, 1).
+        weight = torch.randn(fan_out, fan_in, 3, 3).transpose(0, int(up))
+        self.weight = nn.Parameter(weight.contiguous(memory_format=torch.channels_last).transpose(0, int(up)))
         self.bias = nn.Parameter(torch.zeros(fan_out))
         self.noise_strength = nn.Parameter(torch.zeros(()))
         self.register_buffer("noise_const", torch.randn(resolution, resolution))
@@ -105,7 +106,7 @@ class StyledConv(nn.Module):
             style = self.affine(w)
             power = self.weight.square().sum(dim=(2, 3))
             scale = torch.rsqrt(style.square() @ power.t() + 1e-8) * SQRT2
-            offset = self._offset(len(x), noise) * SQRT2
+            offset = self._offset(len(x), noise)
         x = x * style[:, :, None, None].to(x.dtype)
         if self.up:
             x = F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2)
@@ -118,15 +119,15 @@ class StyledConv(nn.Module):
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
 
     def _offset(self, count: int, noise: str) -> Tensor:
-        """Bias plus noise, (1 or count, fan_out, 1 or R, 1 or R)."""
-        bias = self.bias[None, :, None, None]
+        """Bias plus noise, (1 or count, fan_out, 1 or R, 1 or R), channels_last."""
+        bias = self.bias * SQRT2
         if noise == "none":
-            return bias
+            return bias[None, :, None, None]
         if noise == "const":
-            field = self.noise_const[None, None]
+            field = self.noise_const[None, :, :, None]
         else:
-            field = torch.randn(count, 1, self.resolution, self.resolution, device=bias.device)
-        return (bias + field * self.noise_strength).contiguous(memory_format=torch.channels_last)
+            field = torch.randn(count, self.resolution, self.resolution, 1, device=bias.device)
+        return (field * (self.noise_strength * SQRT2) + bias).permute(0, 3, 1, 2)
 
 
 class ToRGB(nn.Module):
