@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from data.images import to_tensor
-from faces.parsing import load_parser
 from faces.detect import detect_batch
+from faces.parsing import load_parser
 from faces.pose import yaw_from_points
 
 # name -> unit; the order is that of columns and reports
@@ -64,7 +64,7 @@ def hair_attributes(images: np.ndarray, labels: np.ndarray) -> dict[str, np.ndar
     """(N, H, W, 3) uint8 and (N, H, W) CelebAMask-HQ labels -> hair_length, hair_volume, hair_lightness, (N,) float32.
 
     hair_length: how far below the eye line the hair reaches, in percent of the image height (negative: it ends above).
-    hair_volume: percent of the image area that is hair. hair_lightness: mean CIE L* (0 black, 100 white) of hair pixels.
+    hair_volume: percent of the image area that is hair. hair_lightness: mean CIE L* (0 black, 100 white) of the hair.
     """
     assert images.shape[:3] == labels.shape, f"images {images.shape} and labels {labels.shape} differ"
     hair = labels == HAIR

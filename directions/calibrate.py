@@ -67,8 +67,8 @@ def calibrate(
 ) -> Calibration:
     """Renders and measures samples moved along `vector` by five doses.
 
-    `w` (S, d) samples no model was fitted on; `vector` (d,) unit length; `expected_step`: attribute units per unit length
-    as a linear model foresees it, which sets the size of the doses; `sd`: of every attribute among the faces.
+    `w` (S, d) samples no model was fitted on; `vector` (d,) unit length; `expected_step`: attribute units per unit
+    length as a linear model foresees it, which sets the size of the doses; `sd`: of every attribute among the faces.
     """
     lengths = np.array(DOSES) * sd[attribute] / expected_step
     moved = w[:, None, :] + lengths[None, :, None] * vector
@@ -108,7 +108,7 @@ def _changes(values: np.ndarray) -> np.ndarray:
 
 
 def _linear(response: np.ndarray) -> slice:
-    """The doses around the middle one, at least its two neighbours, up to which the response keeps rising at its pace."""
+    """The doses around the middle one, at least its neighbours, up to which the response keeps rising at its pace."""
     middle = len(response) // 2
     low, high = middle - 1, middle + 1
     pace = KEEPS_UP * (response[high] - response[low]) / 2

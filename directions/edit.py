@@ -39,9 +39,9 @@ def main(
 ) -> None:
     """Shows one face at several values of an attribute, and measures what came out.
 
-    --to moves to absolute values: the present value is estimated from w by the ridge regression that was fitted with the
-    direction, and the difference is applied. --by moves by amounts. Writes a strip of pictures and the same figures as
-    JSON beside it.
+    --to moves to absolute values: the present value is estimated from w by the ridge regression that was fitted with
+    the direction, and the difference is applied. --by moves by amounts. Writes a strip of pictures and the same figures
+    as JSON beside it.
 
     Args:
         seed: of the face
@@ -97,13 +97,13 @@ def load_named(attribute: str, directions: str, generator: Any) -> Direction:
 
 
 def parse_values(text: str, flag: str) -> np.ndarray:
-    """"-30,0,30" -> (N,) float64; ValueError naming the flag."""
+    """Text such as -30,0,30 -> (N,) float64; ValueError naming the flag."""
     try:
         values = [float(part) for part in text.split(",")]
     except ValueError:
         values = [math.nan]
     if not all(map(math.isfinite, values)) or len(values) > MOST_STEPS:
-        raise ValueError(f"{flag} is {text!r}, but it takes 1 to {MOST_STEPS} numbers with commas between them: -15,0,15")
+        raise ValueError(f"{flag} is {text!r}, but it takes 1 to {MOST_STEPS} numbers such as -15,0,15")
     return np.array(values)
 
 

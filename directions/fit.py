@@ -1,8 +1,8 @@
-"""Finds the latent direction of every measured attribute: `python -m directions.fit runs/x/faces --out runs/x/directions`.
+"""Finds a latent direction for each measured attribute: `python -m directions.fit runs/x/faces --out runs/x/directions`.
 
 A linear SVM on all samples gives the boundary, the covariance of w turns its normal into the edit vector, and rendering
-and measuring edited held-out samples gives the step in the attribute's own unit. What is reported is measured on samples
-that no model has seen.
+and measuring edited held-out samples gives the step in the attribute's own unit. What is reported is measured on
+samples that no model has seen.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def fit_directions(
     workers: int | None = None,
     device: str | None = None,
 ) -> dict[str, Any]:
-    """Fits every named attribute and returns the report: {"directions": {name: figures}, "failed": {name: reason}, ...}."""
+    """Fits every named attribute; the report has {"directions": {name: figures}, "failed": {name: reason}}."""
     names = parse_attributes(attributes)
     if not 0 < band <= 1:
         raise ValueError(f"band is {band}, but it is a share of the faces: above 0 and at most 1")
@@ -148,7 +148,7 @@ def fit_direction(
 
 
 def parse_attributes(text: str) -> list[str]:
-    """"yaw,hair_length" -> the names, each once; ValueError for one that is not measured."""
+    """Text such as yaw,hair_length -> the names, each once; ValueError for one that is not measured."""
     names = list(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
         if name not in ATTRIBUTES:
@@ -158,7 +158,8 @@ def parse_attributes(text: str) -> list[str]:
 
 def table(report: dict[str, Any]) -> str:
     """The report as text: one line per direction."""
-    lines = [f"{'direction':<15} accuracy (95 %)     AUC    shuffled  ridge R2  MAE    step/unit  dose R2  leaks most into"]
+    head = "accuracy (95 %)     AUC    shuffled  ridge R2  MAE    step/unit  dose R2  leaks most into"
+    lines = [f"{'direction':<15} {head}"]
     for name, figures in report["directions"].items():
         low, high = figures["accuracy_95"]
         leaks = {other: leak["slope"] for other, leak in figures["leakage"].items() if np.isfinite(leak["slope"])}

@@ -45,7 +45,7 @@ def held_out(seeds: np.ndarray) -> np.ndarray:
 def fit_linear(w: np.ndarray, values: np.ndarray, test: np.ndarray, threshold: float, band: float = 1.0) -> LinearFit:
     """Fits on the samples that are not in `test` and judges on all that are.
 
-    `w` (N, d) and `values` (N,) without NaN; `test` (N,) bool; the SVM separates values above `threshold` from the rest.
+    `w` (N, d) and `values` (N,) without NaN; `test` (N,) bool; the SVM parts values above `threshold` from the rest.
     `band`: share of the training samples that the SVM sees, those farthest from the threshold; the ridge sees all.
     """
     w, values = w.astype(np.float64), values.astype(np.float64)
@@ -128,9 +128,9 @@ def _judge_svm(svm: LinearSVC, x: np.ndarray, labels: np.ndarray) -> dict[str, A
 
 
 def _judge_ridge(ridge: RidgeCV, x: np.ndarray, values: np.ndarray) -> dict[str, Any]:
-    error = ridge.predict(x) - values
+    error = np.abs(ridge.predict(x) - values)
     r2 = 1 - (error**2).sum() / ((values - values.mean()) ** 2).sum()
-    return {"ridge_r2": float(r2), "ridge_mae": float(np.abs(error).mean()), "ridge_mae_95": bootstrap_interval(abs(error))}
+    return {"ridge_r2": float(r2), "ridge_mae": float(error.mean()), "ridge_mae_95": bootstrap_interval(error)}
 
 
 def _shuffled_floor(c: float, x: np.ndarray, labels: np.ndarray, x_test: np.ndarray, labels_test: np.ndarray) -> float:

@@ -1,8 +1,8 @@
 """Measures the attributes of sampled faces: `python -m directions.measure runs/x/faces`.
 
 Beside every complete shard it writes `shard-00017.attributes.h5` with the columns of directions.attributes; the shard
-itself is never changed. Run again, it measures what is missing. Several machines may share a folder: under torchrun every
-process takes its share of the shards.
+itself is never changed. Run again, it measures what is missing. Several machines may share a folder: under torchrun
+every process takes its share of the shards.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main(faces: Path, *, parser: str = "builtin", workers: int | None = None, de
 def measure_shards(
     folder: Path, parser: str = "builtin", workers: int | None = None, device: str | None = None
 ) -> dict[str, Any] | None:
-    """Measures every shard that has no measurements yet; returns the report, None while other processes have work left."""
+    """Measures every shard that has no measurements; returns the report, None while other processes have work left."""
     shards = Shards(folder)
     measured_by = sha256(resolve(parser, "parser"))
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
@@ -99,8 +99,8 @@ def _measure(shards: Shards, missing: list[int], pool: MeasuringPool, measured_b
             attrs |= {"shard_sha256": sha256(shard), "parser_sha256": measured_by, "batch": BATCH}
             attrs |= {f"version_{package}": version for package, version in versions.items()}
             attrs |= {f"unit_{name}": unit for name, unit in ATTRIBUTES.items()}
-            columns = {"seed": read_arrays(shard, ["seed"])["seed"]} | join(parts)
-            write_arrays(attributes_path(shard), columns, attrs)
+            seeds = read_arrays(shard, ["seed"])
+            write_arrays(attributes_path(shard), {**seeds, **join(parts)}, attrs)
 
 
 def _batches(first: int, last: int) -> list[np.ndarray]:

@@ -38,9 +38,10 @@ def read_faces(shards: Shards) -> MeasuredFaces:
     columns = {name: shards.attributes(name) for name in ATTRIBUTES}
     scored = [read_attrs(attributes_path(path)) for path in shards.paths]
     if len({attrs.get("parser_sha256") for attrs in scored}) > 1:
-        raise ValueError(f"{shards.folder} was measured with several parsers: delete its *.attributes.h5, measure it anew")
-    scorer = {name: value for name, value in scored[0].items() if name.startswith("version_") or name == "parser_sha256"}
+        raise ValueError(f"{shards.folder} was measured with several parsers: delete its *.attributes.h5 and measure")
+    told = [name for name in scored[0] if name.startswith("version_") or name == "parser_sha256"]
     psi = float(shards.attrs["psi"])
+    scorer = {name: scored[0][name] for name in told}
     return MeasuredFaces(shards.seeds, shards.w, columns, str(shards.attrs["generator_sha256"]), psi, scorer)
 
 

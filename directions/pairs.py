@@ -54,8 +54,8 @@ def main(
 ) -> None:
     """Makes misaligned pairs with the same hair out of sampled faces, and measures on a sample of them that they are.
 
-    Writes pairs-00000.h5 for every shard, turn.json (the yaw direction that keeps the hair), report.json and pairs.png. An
-    interrupted run is taken up again by the same command.
+    Writes pairs-00000.h5 for every shard, turn.json (the yaw direction that keeps the hair), report.json and pairs.png.
+    An interrupted run is taken up again by the same command.
 
     Args:
         faces: folder of shards that directions.measure has measured
@@ -80,7 +80,7 @@ def main(
         device=device,
     )
     gap = report["yaw_gap"]
-    print(f"{report['pairs']:,} pairs; of 1 degree asked {gap['slope']:.2f} were measured, MAE {gap['mae']:.1f} degrees")
+    print(f"{report['pairs']:,} pairs; of 1 degree asked {gap['slope']:.2f} were measured, MAE {gap['mae']:.1f} deg")
     for name, drift in report["drift"].items():
         print(f"{name}: {drift['rms_sd']:.2f} SD apart within pairs, {drift['unrelated_rms_sd']:.2f} SD between faces")
 
@@ -215,15 +215,16 @@ def _write_shards(
     paths = [out / shard.name.replace("shard-", "pairs-") for shard in shards.paths]
     for path in filter(Path.exists, paths):
         if any(read_attrs(path).get(name) != value for name, value in made_by.items()):
-            raise ValueError(f"{path} was made with other settings or directions: delete its folder or give another --out")
+            raise ValueError(f"{path} was made with other settings: delete its folder or give another --out")
     for k, path in enumerate(tqdm(paths, unit="shard", desc="pairs")):
         if path.exists():
             continue
         rows = slice(int(shards.starts[k]), int(shards.starts[k + 1]))
         seeds, w = sample.seeds[rows], sample.w[rows]
         w_hair = turned(w, turn, gaps[rows])
-        columns = {"seed": seeds, "w_face": w, "w_hair": w_hair, "yaw_gap": gaps[rows].astype(np.float32)}
-        write_arrays(path, columns, made_by | {"unit_yaw_gap": "deg"})
+        gap = gaps[rows].astype(np.float32)
+        attrs = made_by | {"unit_yaw_gap": "deg"}
+        write_arrays(path, {"seed": seeds, "w_face": w, "w_hair": w_hair, "yaw_gap": gap}, attrs)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def strip(images: np.ndarray, captions: list[list[str]]) -> Image.Image:
 
 
 def caption(attribute: str, value: float) -> str:
-    """"yaw -12.3 deg"; a dash for what could not be measured."""
+    """Such as `yaw -12.3 deg`; a dash for what could not be measured."""
     unit = ATTRIBUTES.get(attribute, "").split(" of ")[0].removeprefix("CIE ")
     number = f"{value:.{DECIMALS}f}" if np.isfinite(value) else "-"
     return f"{attribute.removeprefix('hair_')} {number} {unit}".rstrip()

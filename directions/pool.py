@@ -63,7 +63,7 @@ class MeasuringPool:
         return join(self._map(_measure_images, batches))
 
     def shard_rows(self, batches: Iterable[np.ndarray]) -> Iterator[Columns]:
-        """Batches of global row numbers of the shards -> their columns, in that order; the workers read the pictures."""
+        """Batches of global rows of the shards -> their columns, in that order; the workers read the pictures."""
         return self._map(_measure_rows, batches)
 
     def _map(self, function: Callable[[np.ndarray], Columns], batches: Iterable[np.ndarray]) -> Iterator[Columns]:

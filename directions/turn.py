@@ -27,7 +27,7 @@ def fit_turn(
     expected = float(yaw.ridge @ vector)
     calibration = calibrate(sample.w[test][:CALIBRATED], vector, "yaw", expected, sample.sd, render, measure)
     if not calibration.works:
-        raise ValueError("turning with the hair held fixed has no measurable effect on yaw: fit directions on more faces")
+        raise ValueError("turning with the hair held fixed has no measurable effect on yaw: fit on more faces")
     figures = calibration.figures | {
         "keeps": [direction.attribute for direction in hair],
         "removed": removed,

@@ -17,8 +17,8 @@ LEAST_LEFT = 1e-3  # share of a score's variance that the kept ones must leave
 def edit_vector(w: np.ndarray, normal: np.ndarray, keep: np.ndarray | None = None) -> tuple[np.ndarray, float]:
     """(unit edit vector (d,), share of the score's variance that was taken away for the kept scores).
 
-    `w` (N, d) samples; `normal` (d,) of the attribute to change; `keep` (K, d) normals or slopes of the scores that must
-    not change, any number of them, also linearly dependent ones; None: none.
+    `w` (N, d) samples; `normal` (d,) of the attribute to change; `keep` (K, d) normals or slopes of the scores that
+    must not change, any number of them, also linearly dependent ones; None: none.
     """
     centred = w.astype(np.float64) - w.mean(axis=0, dtype=np.float64)
     score = centred @ normal
@@ -26,7 +26,7 @@ def edit_vector(w: np.ndarray, normal: np.ndarray, keep: np.ndarray | None = Non
     if keep is not None and len(keep):
         kept = centred @ np.asarray(keep, np.float64).T
         kept /= np.maximum(kept.std(axis=0), np.finfo(float).tiny)
-        left = score - kept @ np.linalg.lstsq(kept, score)[0]
+        left = score - kept @ np.linalg.lstsq(kept, score, rcond=None)[0]
     removed = 1 - float(left @ left) / float(score @ score)
     if removed > 1 - LEAST_LEFT:
         raise ValueError(

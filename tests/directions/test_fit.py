@@ -1,0 +1,101 @@
+"""Fits in the plain world, where the true slopes are known; the whole command on tiny networks."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from directions.fit import fit_direction, fit_directions, parse_attributes, table
+
+
+def test_the_true_edit_is_recovered_with_its_unit(plain):
+    faces = plain.faces(2500)
+    direction, calibration = fit_direction(faces, "yaw", plain.render, plain.measure)
+    expected = np.cov(faces.w.T.astype(float)) @ plain.slopes["yaw"]
+    expected /= np.linalg.norm(expected)
+    assert direction.vector @ expected > 0.99
+    assert direction.step == pytest.approx(plain.slopes["yaw"] @ direction.vector, rel=0.01)
+    assert direction.accuracy > 0.9
+    assert direction.figures["accuracy_shuffled"] == pytest.approx(0.5, abs=0.08)
+    assert direction.figures["halves_cosine"] > 0.98
+    assert direction.figures["r2"] > 0.99
+    assert direction.threshold == 0
+    assert direction.n == 2500
+    assert calibration.images.shape[:2] == (64, 5)
+
+
+def test_the_leakage_is_that_of_the_world(plain):
+    faces = plain.faces(2500)
+    direction, _ = fit_direction(faces, "hair_length", plain.render, plain.measure)
+    for name, leak in direction.figures["leakage"].items():
+        true = (plain.slopes[name] @ direction.vector / faces.sd[name]) / (direction.step / faces.sd["hair_length"])
+        assert leak["slope"] == pytest.approx(true, abs=0.02)
+
+
+def test_other_attributes_are_split_at_their_median(plain):
+    faces = plain.faces(1000)
+    direction, _ = fit_direction(faces, "hair_volume", plain.render, plain.measure)
+    assert direction.threshold == pytest.approx(np.median(faces.columns["hair_volume"]), abs=1)
+    assert direction.value_range == pytest.approx(np.percentile(faces.columns["hair_volume"], [1, 99]), rel=1e-3)
+
+
+def test_faces_that_were_not_measured_are_left_out_and_counted(plain):
+    faces = plain.faces(1000)
+    faces.columns["yaw"][::4] = np.nan
+    direction, _ = fit_direction(faces, "yaw", plain.render, plain.measure)
+    assert direction.n == 750
+    assert direction.figures["drop_rate"] == pytest.approx(0.25)
+
+
+def test_an_attribute_never_measured_gives_no_direction(plain):
+    faces = plain.faces(500)
+    faces.columns["yaw"][:] = np.nan
+    with pytest.raises(ArithmeticError, match="measured on 0 of 500"):
+        fit_direction(faces, "yaw", plain.render, plain.measure)
+
+
+def test_a_direction_without_effect_on_pictures_is_not_given_out(plain):
+    def frozen(w: np.ndarray) -> np.ndarray:
+        return plain.render(np.zeros_like(w))
+
+    with pytest.raises(ArithmeticError, match="no measurable effect"):
+        fit_direction(plain.faces(500), "yaw", frozen, plain.measure)
+
+
+def test_attributes_are_named_exactly():
+    assert parse_attributes("yaw, hair_length,yaw") == ["yaw", "hair_length"]
+    with pytest.raises(ValueError, match="--attributes has 'age', but what is measured is yaw, hair_length"):
+        parse_attributes("yaw,age")
+
+
+def test_another_generator_or_parser_is_refused_before_any_work(
+    measured: Path, generator: Path, parser: Path, tmp_path: Path
+):
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(parser.read_bytes() + b" ")
+    with pytest.raises(ValueError, match="measured with another parser"):
+        fit_directions(measured, tmp_path, "yaw", str(generator), str(other), device="cpu")
+    with pytest.raises(ValueError, match="band is 0"):
+        fit_directions(measured, tmp_path, "yaw", str(generator), str(parser), band=0, device="cpu")
+
+
+@pytest.mark.slow
+def test_the_command_writes_the_same_files_twice_and_keeps_what_is_done(
+    measured_many: Path, generator: Path, parser: Path, tmp_path: Path
+):
+    names = "yaw,hair_volume,hair_lightness"
+    reports = []
+    networks = {"generator": str(generator), "parser": str(parser), "device": "cpu"}
+    for folder in ("a", "b"):
+        reports.append(fit_directions(measured_many, tmp_path / folder, names, **networks))
+    assert "hair_lightness" in reports[0]["directions"]
+    assert "yaw" in reports[0]["failed"]
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
+    stamp = (tmp_path / "a" / "hair_lightness.json").stat().st_mtime_ns
+    fit_directions(measured_many, tmp_path / "a", names, **networks)
+    assert (tmp_path / "a" / "hair_lightness.json").stat().st_mtime_ns == stamp
+    report = json.loads((tmp_path / "a" / "report.json").read_text())
+    assert report["directions"]["hair_lightness"]["held_out"] > 20
+    assert "hair_lightness" in table(reports[0])
