@@ -93,7 +93,7 @@ def run(fn: Callable[..., Any], argv: Sequence[str] | None = None) -> NoReturn:
     except (ValueError, OSError) as error:
         if os.environ.get(DEBUG):
             raise
-        _refuse(_sentence(error))
+        _refuse(sentence(error))
     sys.exit(0)
 
 
@@ -199,6 +199,13 @@ def program() -> str:
     return "python -m " + spec.name.removesuffix(".__main__")
 
 
+def sentence(error: Exception) -> str:
+    """What an error says to a user, on one line and without its number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def _call_by_fire(fn: Callable[..., Any], flags: list[Flag], values: dict[str, str]) -> None:
     @functools.wraps(fn)
     def call(*args: Any, **kwargs: Any) -> None:
@@ -247,12 +254,6 @@ def _place(loose: list[tuple[str, Flag | None]], flags: list[Flag], given: dict[
 
 def _places(flags: list[Flag]) -> str:
     return ", ".join(flag.name.upper() for flag in flags if flag.positional) or "nothing"
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _refuse(message: str) -> NoReturn:

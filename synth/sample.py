@@ -14,8 +14,8 @@ import multiprocessing
 import os
 import shutil
 import signal
+import sys
 import time
-from multiprocessing.context import SpawnContext
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Any, Literal
@@ -23,11 +23,16 @@ from typing import Any, Literal
 import torch
 from tqdm import tqdm
 
-from data.command import parse_seeds, run
+from data.command import parse_seeds, run, sentence
 from data.files import sweep_temporaries, write_json
 from data.shards import check_same, read_arrays, read_attrs, shard_index, shard_paths
-from synth.generator import latents, load_generator
+from synth.generator import load_generator
+from synth.seeds import latents
 from synth.shard import Sampling, make_shard
+
+# glibc gives freed tensors back to the system and faults their pages in again on every pass; when it keeps them,
+# synthesis on one core is up to 1.3 times as fast at 64 px, 1.6 times at 256 px. A process reads this as it starts.
+MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
 
 
 def main(
@@ -101,6 +106,7 @@ def sample(
     devices = _devices(device, workers)
     G = load_generator(generator, device="cpu")
     _check_range("--image-size", image_size, 1, G.resolution, f" (the side of what {generator} makes)")
+    assert G.sha256 is not None, "a loaded generator knows the sha256 of its file"
     G.mapping(latents([0], G.z_dim))  # a generator that needs a label says so here
     sampling = Sampling(generator, psi, noise, image_size or G.resolution, shard_size, micro_batch, G.sha256)
 
@@ -128,10 +134,15 @@ def _run_workers(sampling: Sampling, out: Path, todo: dict[int, list[int]], devi
     """Makes the shards in one spawned process per device, shows their progress, passes on their errors."""
     context = multiprocessing.get_context("spawn")
     progress, errors = context.Value("q", 0), context.SimpleQueue()
-    processes = []
-    for k, device in enumerate(devices):
-        share = {index: todo[index] for index in list(todo)[k :: len(devices)]}
-        processes.append(_start(context, (sampling, out, share, device, progress, errors)))
+    shares = [{index: todo[index] for index in list(todo)[k :: len(devices)]} for k in range(len(devices))]
+    processes = [
+        context.Process(target=_work, args=(sampling, out, share, device, progress, errors), daemon=True)
+        for share, device in zip(shares, devices, strict=True)
+    ]
+    for name, value in MALLOC.items():
+        os.environ.setdefault(name, value)
+    for process in processes:
+        process.start()
     try:
         with tqdm(total=sum(map(len, todo.values())), unit="images", disable=_rank() > 0) as bar:
             while any(process.is_alive() for process in processes):
@@ -147,22 +158,17 @@ def _run_workers(sampling: Sampling, out: Path, todo: dict[int, list[int]], devi
             process.join()
 
 
-def _start(context: SpawnContext, arguments: tuple) -> multiprocessing.process.BaseProcess:
-    process = context.Process(target=_work, args=arguments, daemon=True)
-    process.start()
-    return process
-
-
 def _work(
     sampling: Sampling, out: Path, share: dict[int, list[int]], device: str, progress: Any, errors: SimpleQueue
 ) -> None:
     """One worker: a process of one thread that makes its share of the shards."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends us
-    parent = os.getppid()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and this way no temporary file stays behind
+    parent = multiprocessing.parent_process()
 
     def done(count: int) -> None:
-        if os.getppid() != parent:
-            os._exit(1)  # the parent was killed: nobody waits for this work, and the next run does it again
+        if parent is None or os.getppid() != parent.pid:
+            sys.exit(1)  # the parent was killed, and the same command may be running again
         with progress.get_lock():
             progress.value += count
 
@@ -179,8 +185,8 @@ def _work(
             for index, seeds in share.items():
                 make_shard(G, sampling, out, index, seeds, done)
     except (ValueError, OSError) as error:
-        errors.put(str(error))
-        raise SystemExit(1) from None
+        errors.put(sentence(error))
+        sys.exit(1)
 
 
 def _raise_failure(processes: list[Any], errors: SimpleQueue) -> None:

@@ -19,7 +19,8 @@ from torch.nn.functional import interpolate
 
 from data.images import to_uint8
 from data.shards import Array, shard_path, write_arrays
-from synth.generator import latents
+from synth.networks import Generator
+from synth.seeds import latents
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Sampling:
 
 
 def make_shard(
-    G: Any, sampling: Sampling, out: Path, index: int, seeds: list[int], done: Callable[[int], None]
+    G: Generator, sampling: Sampling, out: Path, index: int, seeds: list[int], done: Callable[[int], None]
 ) -> None:
     """Writes one shard; `done(n)` is called after every n images."""
     device = G.w_avg.device

@@ -1,0 +1,194 @@
+"""Seeds into shards: the same bytes for any worker count, resumed or not; mixing is refused."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from data.files import sha256
+from data.images import to_uint8
+from data.shards import Shards, read_arrays, read_attrs, shard_path
+from synth import latents, load_generator
+from synth.generator import save_generator
+from synth.networks import Generator
+from synth.sample import sample
+from synth.shard import Sampling, make_shard
+
+SEEDS, SHARD_SIZE = 1200, 50
+PATIENCE = 300  # seconds; for machines under load
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A random generator of 32 px."""
+    torch.manual_seed(1)
+    generator = Generator(z_dim=16, w_dim=16, resolution=32, mapping_layers=1, channel_base=256, channel_max=16)
+    generator.mapping.w_avg.normal_()
+    path = tmp_path_factory.mktemp("network") / "random.safetensors"
+    save_generator(generator, path, {})
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(network: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shards of one worker that nobody stopped."""
+    out = tmp_path_factory.mktemp("undisturbed")
+    sample(network, list(range(SEEDS)), out, shard_size=SHARD_SIZE, workers=1, device="cpu")
+    return out
+
+
+def start(network: str, out: Path, checkout: Path, *more: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "synth.sample", "--generator", network, "--seeds", f"0-{SEEDS - 1}"]
+    command += ["--shard-size", str(SHARD_SIZE), "--device", "cpu", "--out", str(out), *more]
+    return subprocess.Popen(command, cwd=checkout, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def wait_for_a_shard(out: Path, process: subprocess.Popen) -> None:
+    while not list(out.glob("shard-*.h5")):
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.002)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {path.name: sha256(path) for path in folder.glob("*.h5")}
+
+
+def worker_of(process: subprocess.Popen) -> int:
+    """The pid of a command's only worker."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return next(int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes())
+
+
+def one_shard(network: str, out: Path, seeds: list[int], **changes) -> dict[str, np.ndarray]:
+    """The content of a shard of `seeds` made in this process."""
+    G = load_generator(network, device="cpu")
+    values = {"psi": 1.0, "noise": "const", "image_size": 32, "shard_size": 1000, "micro_batch": 16, **changes}
+    make_shard(G, Sampling(network, generator_sha256=G.sha256, **values), out, 0, seeds, lambda count: None)
+    return read_arrays(shard_path(out, 0))
+
+
+def test_ctrl_c_ends_in_one_line_without_temporary_files(network: str, tmp_path: Path, checkout: Path):
+    process = start(network, tmp_path, checkout, "--workers", "1")
+    wait_for_a_shard(tmp_path, process)
+    process.send_signal(signal.SIGINT)
+    _, message = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130 and "interrupted" in message and "Traceback" not in message
+    assert list(tmp_path.glob(".*")) == []
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_a_killed_command_resumes_with_other_workers_to_the_same_bytes(
+    network: str, undisturbed: Path, tmp_path: Path, checkout: Path
+):
+    killed = start(network, tmp_path, checkout, "--workers", "1")
+    wait_for_a_shard(tmp_path, killed)
+    worker = worker_of(killed)
+    killed.kill()
+    killed.communicate()
+    while Path(f"/proc/{worker}").exists():  # it notices by itself
+        time.sleep(0.01)
+    assert 0 < len(digests(tmp_path)) < SEEDS / SHARD_SIZE
+
+    resumed = start(network, tmp_path, checkout, "--workers", "2")
+    output, message = resumed.communicate(timeout=PATIENCE)
+    assert resumed.returncode == 0, message
+    assert digests(tmp_path) == digests(undisturbed)
+    assert len(digests(tmp_path)) == SEEDS / SHARD_SIZE
+    assert list(tmp_path.glob(".*")) == []
+    figures = json.loads((tmp_path / "sample.json").read_text())
+    assert figures["found"] > 0 and figures["made"] + figures["found"] == SEEDS
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_a_killed_worker_ends_the_command_with_a_sentence(network: str, tmp_path: Path, checkout: Path):
+    process = start(network, tmp_path, checkout, "--workers", "1")
+    wait_for_a_shard(tmp_path, process)
+    os.kill(worker_of(process), signal.SIGKILL)
+    _, message = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 2 and "run the command again" in message and "Traceback" not in message
+
+
+def test_a_seed_is_the_same_picture_in_any_shard(network: str, undisturbed: Path, tmp_path: Path):
+    seeds = [3, 57, 199, 200, 201]
+    alone = one_shard(network, tmp_path, seeds)
+    shards = Shards(undisturbed)
+    assert np.array_equal(alone["image"], shards.images(seeds))
+    assert np.array_equal(alone["w"], shards.w[seeds])
+    assert alone["seed"].tolist() == seeds
+
+
+def test_w_and_the_picture_belong_to_the_seed(network: str, tmp_path: Path):
+    G = load_generator(network, device="cpu")
+    found = one_shard(network, tmp_path, [11, 12], psi=0.5, noise="none")
+    ws = G.mapping(latents([11, 12], G.z_dim), psi=0.5)
+    assert np.allclose(found["w"], ws[:, 0], atol=1e-5)
+    wanted = to_uint8(G.synthesis(ws, noise="none")).astype(int)
+    assert np.abs(found["image"] - wanted).max() <= 1
+
+
+def test_a_smaller_image_is_the_area_mean(network: str, tmp_path: Path):
+    small = one_shard(network, tmp_path / "small", [1, 2], image_size=8)["image"].astype(float)
+    G = load_generator(network, device="cpu")
+    x = G.synthesis(G.mapping(latents([1, 2], G.z_dim)))
+    mean = x.reshape(2, 3, 8, 4, 8, 4).mean(dim=(3, 5))
+    assert np.abs(small - to_uint8(mean)).max() <= 1
+
+
+def test_the_attributes_tell_how_to_make_the_shard_again(undisturbed: Path):
+    attrs = read_attrs(shard_path(undisturbed, 1))
+    flags = "--seeds 50-99 --psi 1.0 --noise const --image-size 32 --shard-size 50 --micro-batch 16"
+    assert attrs["command"] == f"python -m synth.sample --generator random.safetensors {flags}"
+    assert attrs["dtype"] == "float32" and attrs["version_torch"] and len(attrs["generator_sha256"]) == 64
+
+
+def test_under_torchrun_each_process_makes_its_share(network: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    sample(network, list(range(40)), tmp_path, shard_size=10, workers=1, device="cpu")
+    assert sorted(digests(tmp_path)) == ["shard-00001.h5", "shard-00003.h5"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [({"psi": 0.7}, "psi 1.0, not 0.7"), ({"noise": "none"}, "noise const"), ({"image_size": 16}, "image_size 32")],
+)
+def test_another_making_is_refused_in_the_same_folder(network: str, undisturbed: Path, changes: dict, name: str):
+    with pytest.raises(ValueError, match=name):
+        sample(network, [0], undisturbed, **{"shard_size": SHARD_SIZE, "device": "cpu", **changes})
+
+
+def test_another_shard_size_is_refused(network: str, undisturbed: Path):
+    with pytest.raises(ValueError, match="shard_size 50, not 60.*another folder"):
+        sample(network, [0], undisturbed, shard_size=60, device="cpu")
+
+
+def test_a_shard_with_fewer_seeds_than_asked_for_is_never_taken_as_complete(network: str, tmp_path: Path):
+    one_shard(network, tmp_path, [0, 1, 2])
+    with pytest.raises(ValueError, match="lacks 2 of the seeds"):
+        sample(network, [0, 1, 2, 3, 4], tmp_path, shard_size=1000, device="cpu")
+    assert sample(network, [0, 2], tmp_path, shard_size=1000, device="cpu")["found"] == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"image_size": 64}, "--image-size is 1 to 32"),
+        ({"shard_size": 0}, "--shard-size is 1 to"),
+        ({"micro_batch": 0}, "--micro-batch is 1 to"),
+        ({"workers": 0}, "--workers is 1 to"),
+        ({"device": "cuda:99"}, "--device cuda:99 is not there"),
+        ({"device": "tpu!"}, "--device is cpu, cuda or cuda:1"),
+    ],
+)
+def test_flags_out_of_range_are_refused_before_any_work(network: str, tmp_path: Path, changes: dict, rule: str):
+    with pytest.raises(ValueError, match=rule):
+        sample(network, [0], tmp_path / "out", **changes)
+    assert not (tmp_path / "out").exists()
