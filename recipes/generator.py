@@ -122,14 +122,14 @@ def read_pairs(folder: Path) -> tuple[Pairs, dict[str, Any]]:
         raise ValueError(f"{folder} holds no renders: run `python -m recipes.generator_data --out {folder}` first")
     parts = [read_arrays(path, ["seed", "image"]) for path in paths]
     records = [read_attrs(path) for path in paths]
-    if any(record["factors"] != json.dumps(factors.LIVE) for record in records):
+    if any(record.get("factors") != json.dumps(factors.LIVE) for record in records):
         raise ValueError(f"{folder} was rendered with other factors than recipes/factors.py has now: render it again")
-    if any(record["renderer"] != records[0]["renderer"] for record in records):
+    if any(record.get("renderer") != records[0].get("renderer") for record in records):
         raise ValueError(f"{folder} mixes renders of different versions of the renderer: render it again")
     seeds = np.concatenate([part["seed"] for part in parts])
     images = torch.from_numpy(np.concatenate([part["image"] for part in parts])).permute(0, 3, 1, 2)
     images = images.contiguous(memory_format=torch.channels_last)
-    record = {"count": len(seeds), "image_size": images.shape[2], "renderer": records[0]["renderer"]}
+    record = {"count": len(seeds), "image_size": images.shape[2], "renderer": records[0].get("renderer")}
     return Pairs(latents(seeds.tolist(), factors.Z_DIM), images), record
 
 

@@ -44,9 +44,9 @@ def main(*, out: Path, images: int = 18_000, size: int = 64, shard_size: int = 2
     out.mkdir(parents=True, exist_ok=True)
     for path in render_paths(out):
         attrs = read_attrs(path)
-        if (attrs["image_size"], attrs["shard_size"]) != (size, shard_size):
+        if (attrs.get("image_size"), attrs.get("shard_size")) != (size, shard_size):
             raise ValueError(f"{path} has another --size or --shard-size: use the same, or another --out")
-        if attrs["renderer"] != renderer():
+        if attrs.get("renderer") != renderer():
             raise ValueError(f"{path} was rendered by another version of the renderer: use another --out")
     tasks: list[Task] = []
     for index in range(images // shard_size):
