@@ -2,5 +2,7 @@
 
 from faces.align import Aligned, align
 from faces.detect import Faces, detect, detect_batch
+from faces.identity import Embedder, load_embedder
+from faces.parsing import Parser, load_parser
 
-__all__ = ["Aligned", "Faces", "align", "detect", "detect_batch"]
+__all__ = ["Aligned", "Embedder", "Faces", "Parser", "align", "detect", "detect_batch", "load_embedder", "load_parser"]

@@ -117,7 +117,7 @@ class Embedder(nn.Module):
     @torch.no_grad()
     def embed_photo(self, photo: Image.Image) -> np.ndarray:
         """The embedding (D,) float32 of the most central face of a whole photo; ValueError when there is none."""
-        crop = np.asarray(align(photo, max(self.input_size, 64)).image)
+        crop = np.array(align(photo, max(self.input_size, 64)).image)
         x = to_tensor(crop[None]).to(next(self.parameters()).device)
         return self(x)[0].cpu().numpy()
 

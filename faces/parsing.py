@@ -92,8 +92,8 @@ def build(path: Path, kind: Any, tensors: dict[str, Tensor], config: dict[str, A
     try:
         network = kind(**config["architecture"])
         network.load_state_dict(tensors)
-    except (KeyError, TypeError, AssertionError, RuntimeError, ValueError) as error:
-        raise ValueError(f"{path} does not fit the network that its config describes: save or fetch it again") from error
+    except (KeyError, TypeError, AttributeError, AssertionError, RuntimeError, ValueError) as error:
+        raise ValueError(f"{path} does not fit its own config: save or fetch it again") from error
     return network
 
 

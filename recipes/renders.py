@@ -19,13 +19,13 @@ import signal
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from tqdm import tqdm
 
 from data.command import run
-from data.shards import Rows, read_arrays, read_attrs, shard_path, write_arrays
+from data.shards import read_arrays, read_attrs, shard_path, write_arrays
 from synth.heads import Head, Render, render_poses
 
 HAIR_SEEDS = 1 << 30  # hairstyles and surroundings are drawn from other seeds than persons,
@@ -96,7 +96,7 @@ def write_shard(plan: Plan, folder: Path, shard: int) -> int:
     """Renders and writes one shard; the number of its renders."""
     columns: dict[str, list] = {}
     for picture, number, person, hair in plan.renders(shard):
-        row: dict[str, object] = {"image": picture.image, "yaw": np.float32(picture.yaw)}
+        row: dict[str, Any] = {"image": picture.image, "yaw": np.float32(picture.yaw)}
         if plan.set == "faces":
             row |= {"labels": picture.labels, "pitch": np.float32(picture.pitch), "roll": np.float32(picture.roll)}
             row |= {"landmarks68": picture.landmarks68.astype(np.float32), "seed": np.int64(plan.first + number)}
@@ -104,7 +104,7 @@ def write_shard(plan: Plan, folder: Path, shard: int) -> int:
             row |= {"person": np.int64(person), "hair": np.int64(hair)}
         for name, value in row.items():
             columns.setdefault(name, []).append(value)
-    arrays: dict[str, np.ndarray | Rows] = {name: np.stack(values) for name, values in columns.items()}
+    arrays: dict[str, Any] = {name: np.stack(values) for name, values in columns.items()}
     write_arrays(shard_path(folder, shard), arrays, asdict(plan))
     return len(columns["image"])
 

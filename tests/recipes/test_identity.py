@@ -1,0 +1,97 @@
+"""ArcFace's loss, and the embedders' recipe from end to end on a toy budget."""
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from data.weights import load_network
+from faces import load_embedder
+from recipes.figures import retrieval_figures
+from recipes.identity import KINDS, ArcFace, train_embedder
+from recipes.renders import Plan, write_set
+from recipes.training import Schedule
+
+
+@pytest.fixture(scope="module")
+def renders(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("people")
+    write_set(Plan("people", heads=8, wigs=3, poses=2, size=32, first=0, shard_size=48), folder, workers=1)
+    return folder
+
+
+def test_the_loss_is_equation_3():
+    torch.manual_seed(0)
+    head = ArcFace(classes=5, dimensions=8, scale=16.0, margin=0.4)
+    vectors, classes = F.normalize(torch.randn(6, 8)), torch.tensor([0, 1, 2, 3, 4, 0])
+    angles = torch.acos(vectors @ F.normalize(head.weight).T)
+    terms = []
+    for row, k in enumerate(classes):
+        own = torch.exp(16 * torch.cos(angles[row, k] + 0.4))
+        others = sum(torch.exp(16 * torch.cos(angles[row, j])) for j in range(5) if j != k)
+        terms.append(-torch.log(own / (own + others)))
+    assert torch.allclose(head(vectors, classes), torch.stack(terms).mean(), atol=1e-4)
+
+
+def test_the_widened_cosine_falls_with_the_angle_everywhere():
+    head = ArcFace(classes=2, dimensions=2, scale=1.0)
+    head.weight.data = torch.eye(2)
+    angles = torch.linspace(0.001, math.pi - 0.001, 200)
+    vectors = torch.stack([angles.cos(), angles.sin()], 1)
+    widened = head.logits(vectors, torch.zeros(200, dtype=torch.int64), margin=0.5)[:, 0]
+    assert (widened.diff() < 0).all()
+
+
+def test_without_margin_the_loss_is_the_cosine_softmax():
+    head = ArcFace(classes=4, dimensions=8, scale=8.0)
+    vectors, classes = F.normalize(torch.randn(5, 8)), torch.tensor([0, 1, 2, 3, 1])
+    expected = F.cross_entropy(8 * vectors @ F.normalize(head.weight).T, classes)
+    assert torch.allclose(head(vectors, classes, share=0.0), expected, atol=1e-5)
+    assert head(vectors, classes) > expected
+
+
+@pytest.mark.parametrize("kind", ["embedder-loss", "hair"])
+def test_the_command_trains_and_saves_a_network_that_loads(renders, checkout, tmp_path, kind):
+    out = tmp_path / f"{kind}.safetensors"
+    flags = [f"--kind={kind}", f"--renders={renders}", f"--out={out}", f"--state={tmp_path / 'state'}"]
+    command = [sys.executable, "-m", "recipes.identity", *flags, "--steps=3", "--batch=8"]
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
+    assert done.returncode == 0 and "rank_1" in done.stdout, done.stderr
+    config = load_network(out)[1]
+    assert config["kind"] == kind and config["recipe"]["held_out"]["classes"] == 2
+    assert load_embedder(out, device="cpu")(torch.zeros(1, 3, 64, 64)).shape == (1, 128)
+
+
+def test_the_two_identity_networks_differ_in_architecture_persons_and_seed():
+    scores, losses = KINDS["embedder"], KINDS["embedder-loss"]
+    assert scores.body != losses.body and scores.seed != losses.seed
+    persons = np.arange(100)
+    assert not set(persons[scores.persons]) & set(persons[losses.persons])
+
+
+def test_a_training_brings_renders_of_one_class_together(renders, tmp_path):
+    before = train_embedder(KINDS["hair"], renders, tmp_path / "a", Schedule(steps=1, batch=16, rate=1e-5, seed=0))[1]
+    after = train_embedder(KINDS["hair"], renders, tmp_path / "b", Schedule(steps=20, batch=16, rate=3e-3, seed=0))[1]
+    gap = [r["held_out"]["mean_genuine"] - r["held_out"]["mean_impostor"] for r in (before, after)]
+    assert after["classes"] == 6 and gap[1] > gap[0] + 0.02
+
+
+def test_a_set_of_too_few_persons_is_refused(tmp_path):
+    write_set(Plan("people", heads=3, wigs=1, poses=2, size=32, first=0, shard_size=6), tmp_path, workers=1)
+    with pytest.raises(ValueError, match="at least 4"):
+        train_embedder(KINDS["embedder"], tmp_path, tmp_path, Schedule(1, 2, 1e-3, 0))
+
+
+def test_retrieval_figures_of_perfect_and_of_random_embeddings():
+    classes = np.repeat(np.arange(40), 4)
+    random = np.random.RandomState(0)
+    centres = F.normalize(torch.from_numpy(random.randn(40, 32))).numpy().astype(np.float32)
+    perfect = retrieval_figures(centres[classes], classes)
+    assert perfect["rank_1"] == 1 and perfect["tar_at_far_1e-3"] == 1 and perfect["queries"] == 120
+    noise = F.normalize(torch.from_numpy(random.randn(160, 32))).numpy().astype(np.float32)
+    blind = retrieval_figures(noise, classes)
+    assert blind["rank_1"] < 0.15 and blind["tar_at_far_1e-3"] < 0.05 and 15 < blind["mean_rank"] < 26

@@ -1,0 +1,79 @@
+"""The parser's recipe from end to end on a toy budget, and its figures."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from data.weights import load_network
+from faces import load_parser
+from faces.labels import LABEL
+from recipes.figures import confusion, parsing_figures
+from recipes.parser import class_weights, parsing_loss, train_parser
+from recipes.renders import Plan, load_set, write_set
+from recipes.training import Schedule
+
+
+@pytest.fixture(scope="module")
+def renders(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("faces")
+    write_set(Plan("faces", heads=12, wigs=1, poses=2, size=32, first=0, shard_size=24), folder, workers=1)
+    return folder
+
+
+def test_the_command_trains_saves_and_resumes_to_the_same_bytes(renders, checkout, tmp_path):
+    out = tmp_path / "parser.safetensors"
+    flags = [f"--renders={renders}", f"--out={out}", f"--state={tmp_path / 'state'}", "--steps=4", "--batch=8"]
+    command = [sys.executable, "-m", "recipes.parser", *flags]
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
+    assert done.returncode == 0 and "held-out renders: {'hair_iou'" in done.stdout, done.stderr
+    config = load_network(out)[1]
+    assert config["kind"] == "parser" and config["recipe"]["steps"] == 4
+    assert 0 <= config["recipe"]["held_out"]["mean_iou"] <= 1
+    assert load_parser(out, device="cpu").input_size == 32
+    before = out.read_bytes()
+    again = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
+    assert again.returncode == 0 and out.read_bytes() == before
+
+
+def test_a_training_learns_its_renders(renders, tmp_path):
+    parser, record = train_parser(renders, tmp_path, Schedule(steps=40, batch=8, rate=6e-3, seed=0))
+    data = load_set(renders, "faces", ("image", "labels"))
+    figures = parsing_figures(confusion(parser.labels, data["image"], data["labels"]))
+    assert figures["pixel_accuracy"] > 0.5, figures
+    assert record["loss"] < 4.5
+
+
+def test_the_loss_is_smallest_at_the_truth_and_ignores_what_is_hidden():
+    labels = torch.randint(0, 19, (2, 16, 16), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    logits = torch.nn.functional.one_hot(labels.long(), 19).permute(0, 3, 1, 2).float() * 30
+    weights = class_weights(labels.numpy())
+    assert parsing_loss(logits, labels, weights) < 0.01
+    wrong = logits.clone()
+    wrong[:, :, :4] = wrong[:, :, :4].roll(1, 1)
+    assert parsing_loss(wrong, labels, weights) > 1
+    hidden = labels.clone()
+    hidden[:, :4] = 255
+    assert parsing_loss(wrong, hidden, weights) < 0.01
+
+
+def test_rare_classes_weigh_more_and_the_mean_weight_is_one():
+    labels = np.zeros((1, 100, 100), np.uint8)
+    labels[0, :10] = LABEL["hair"]
+    labels[0, 99, :5] = LABEL["l_eye"]
+    weights = class_weights(labels).numpy()
+    assert weights[0] < weights[LABEL["hair"]] < weights[LABEL["l_eye"]]
+    assert np.isclose((weights[labels]).mean(), 1, atol=1e-5)
+
+
+def test_figures_of_a_perfect_and_of_a_blind_parser():
+    images = np.zeros((3, 8, 8, 3), np.uint8)
+    labels = np.zeros((3, 8, 8), np.uint8)
+    labels[:, :4] = LABEL["hair"]
+    truth = torch.from_numpy(labels)
+    perfect = parsing_figures(confusion(lambda x: truth[: len(x)], images, labels))
+    assert perfect["hair_iou"] == perfect["mean_iou"] == perfect["pixel_accuracy"] == 1
+    blind = parsing_figures(confusion(lambda x: torch.zeros(len(x), 8, 8, dtype=torch.uint8), images, labels))
+    assert blind["hair_iou"] == 0 and blind["iou_background"] == 0.5 and blind["mean_iou"] == 0.25
