@@ -14,8 +14,9 @@ from PIL import Image, ImageDraw, ImageOps
 
 from data.files import atomic_path
 
-# What a photo can be. Pillow's other readers are not needed here and some start programs (EPS: Ghostscript).
-READABLE = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "TIFF", "GIF", "PPM")
+# What a photo can be (phones' MPO counts as JPEG). Pillow's other readers are not needed here, and some start programs
+# (EPS: Ghostscript).
+READABLE = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
 MAX_PIXELS = 100_000_000
 SAVING: dict[str, dict] = {
     ".png": {"format": "PNG", "compress_level": 4},
