@@ -20,6 +20,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from tqdm import tqdm
 
 from data.shards import read_arrays, read_attrs, write_arrays
 from evaluation.studio import Setup, Studio
+from synth.sample import MALLOC
 
 GALLERY_ROWS = 512  # per file
 QUERY_ROWS = 64  # a query costs about eight times a gallery row
@@ -115,17 +117,14 @@ def _jobs(out: Path, kind: str, facts: dict[str, Any], seeds: tuple[np.ndarray, 
 
 def _in_processes(jobs: list[Job], setup: Setup, workers: int) -> Iterator[int]:
     """Rows of each finished file, as they come."""
-    # One thread per process, also when it is the only one, so that no bit depends on the number of processes.
     if workers <= 1:
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
+        with settled():
             studio = Studio(setup)
             for job in jobs:
                 yield _work(studio, job)
-        finally:
-            torch.set_num_threads(threads)
         return
+    for name, value in MALLOC.items():
+        os.environ.setdefault(name, value)
     spawn = multiprocessing.get_context("spawn")  # a forked child hangs in torch's thread pool
     executor = ProcessPoolExecutor(workers, spawn, _start, (setup,))
     try:
@@ -133,6 +132,26 @@ def _in_processes(jobs: list[Job], setup: Setup, workers: int) -> Iterator[int]:
             yield done.result()
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+def settle() -> None:
+    """Settings under which a seed gives the same bits in every process: one thread, float32, fixed kernels."""
+    torch.set_num_threads(1)
+    torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, True
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+
+
+@contextmanager
+def settled() -> Iterator[None]:
+    """`settle` for a while, then the caller's own settings again."""
+    threads, cudnn, matmul = torch.get_num_threads(), torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32, matmul.allow_tf32
+    settle()
+    try:
+        yield
+    finally:
+        cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32, matmul.allow_tf32 = before
+        torch.set_num_threads(threads)
 
 
 def _work(studio: Studio, job: Job) -> int:
@@ -148,7 +167,7 @@ def _start(setup: Setup) -> None:
     global _studio
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which lets the files in work be finished
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    torch.set_num_threads(1)
+    settle()
     _studio = Studio(setup)
 
 

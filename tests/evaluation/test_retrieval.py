@@ -156,7 +156,7 @@ def test_a_generator_in_the_place_of_a_network_is_refused(world: World, tmp_path
 
 @pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_with_the_same_files(world: World, tmp_path: Path) -> None:
-    words = ["--gallery", "4000", "--queries", "8", "--workers", "2"]
+    words = ["--gallery", "2100", "--queries", "8", "--workers", "2"]
     started = subprocess.Popen([sys.executable, *command(world, tmp_path / "killed", *words)])
     try:
         deadline = time.time() + 120
