@@ -33,25 +33,17 @@ def read_image(path: str | Path) -> Image.Image:
         raise FileNotFoundError(f"{path} does not exist: give the path of an image file")
     if not path.is_file():
         raise ValueError(f"{path} is not a file: give the path of an image file")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's own size warning: the rule below is stricter
-            image = Image.open(path, formats=READABLE)
-    except PermissionError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise ValueError(f"{path} has too many pixels, more than {MAX_PIXELS:,}: make it smaller first") from error
-    except Exception as error:  # a crafted file makes a decoder raise nearly anything
-        raise ValueError(f"{path} is not an image that can be read: give a PNG, JPEG, WebP, BMP or TIFF") from error
-    with image:
-        if image.width * image.height > MAX_PIXELS:
-            size = f"{image.width} x {image.height}"
-            raise ValueError(f"{path} has too many pixels ({size}), more than {MAX_PIXELS:,}: make it smaller first")
-        try:
-            image.load()
-        except Exception as error:
-            raise ValueError(f"{path} is not an image that can be read ({error}): save it again") from error
-        return _over_white(_upright(_eight_bits(image)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, on size (our rule is stricter) and on broken EXIF (read without)
+        with _open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                size = f"{image.width} x {image.height}"
+                raise ValueError(f"{path} has too many pixels ({size}), more than {MAX_PIXELS:,}: make it smaller")
+            try:
+                image.load()
+            except Exception as error:
+                raise ValueError(f"{path} is not an image that can be read ({error}): save it again") from error
+            return _over_white(_upright(_eight_bits(image)))
 
 
 def write_image(image: Image.Image | np.ndarray, path: str | Path) -> None:
@@ -102,6 +94,18 @@ def sheet(images: np.ndarray, columns: int, captions: list[str] | None = None, s
         if captions is not None:
             draw.text((x, y + height * scale), _cut(captions[k], width * scale, draw), fill="black")
     return page
+
+
+def _open(path: Path) -> Image.Image:
+    """The image with its header read; ValueError for a file that is none."""
+    try:
+        return Image.open(path, formats=READABLE)
+    except PermissionError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{path} has too many pixels, more than {MAX_PIXELS:,}: make it smaller") from error
+    except Exception as error:  # a crafted file makes a decoder raise nearly anything
+        raise ValueError(f"{path} is not an image that can be read: give a PNG, JPEG, WebP, BMP or TIFF") from error
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
