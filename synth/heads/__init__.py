@@ -6,6 +6,6 @@ from synth.heads.render import Render, render, render_poses
 from synth.heads.styles import STYLES, style_name
 
 __all__ = [
-    "FACTOR_NAMES", "LABEL_NAMES", "STYLES", "Expression", "Hair", "Head", "Identity", "Light", "Pose", "Render", "Scene",
-    "render", "render_poses", "style_name",
+    "FACTOR_NAMES", "LABEL_NAMES", "STYLES", "Expression", "Hair", "Head", "Identity", "Light", "Pose", "Render",
+    "Scene", "render", "render_poses", "style_name",
 ]  # fmt: skip

@@ -82,7 +82,9 @@ class Anatomy:
             eye_half_width=1.60 + swing(i.eye_width, 0.12) + 0.05 * fem,
             eye_half_height=eye_half_height,
             eye_tilt=0.13 + swing(i.eye_tilt, 0.14),
-            lid=eye_half_height * (1 - 0.45 * max(0.0, e.blink - 0.35) ** 1.5 - 0.18 * max(smile, 0)) * (1 + 0.5 * raised),
+            lid=eye_half_height
+            * (1 - 0.45 * max(0.0, e.blink - 0.35) ** 1.5 - 0.18 * max(smile, 0))
+            * (1 + 0.5 * raised),
             brow_y=1.92 + swing(i.brow_height, 0.25) + 0.15 * fem,
             brow_ridge=0.28 + 0.28 * (1 - fem),
             brow_arch=0.42 + swing(i.brow_arch, 0.2) - 0.3 * fem,

@@ -73,5 +73,8 @@ def aim(pose: Pose, eyes: Tensor, mouth: Tensor) -> Camera:
     lean = math.atan2(axis[1], axis[0]) - math.radians(roll)
     ax, ay = math.cos(lean) / (2 * half), math.sin(lean) / (2 * half)
     cx, cy = eye[0] + 0.1 * down[0], eye[1] + 0.1 * down[1]
-    origin = (0.5 + 0.02 * (pose.shift_x - 0.5) - cx * ax - cy * ay, 0.5 + 0.02 * (pose.shift_y - 0.5) - cy * ax + cx * ay)
+    origin = (
+        0.5 + 0.02 * (pose.shift_x - 0.5) - cx * ax - cy * ay,
+        0.5 + 0.02 * (pose.shift_y - 0.5) - cy * ax + cx * ay,
+    )
     return Camera(head, body, centre, (ax, ay), origin, yaw, pitch, roll)

@@ -40,7 +40,14 @@ def brows(a: Anatomy, surface: Surface, seed: int, children: int) -> list[Strand
         g = stream(seed, 10 + sign)
         t, across = torch.rand(2, 260, generator=g)
         x = mix(0.95, a.eye_x + a.eye_half_width + 0.35, t)
-        y = a.brow_y + a.raised + 0.42 * torch.sin(t * 2.4) - a.brow_arch * 0.3 * t - 0.30 * t**3 - (0.16 + 0.9 * a.furrow) * (1 - t)
+        y = (
+            a.brow_y
+            + a.raised
+            + 0.42 * torch.sin(t * 2.4)
+            - a.brow_arch * 0.3 * t
+            - 0.30 * t**3
+            - (0.16 + 0.9 * a.furrow) * (1 - t)
+        )
         y = y + (across - 0.5) * 2 * a.brow_half_thickness * (1 - 0.65 * t**1.5)
         length = 0.75 * (1 - 0.4 * t)
         k = torch.linspace(0, 1, 5)[None]
@@ -58,17 +65,34 @@ def beard(i: Identity, a: Anatomy, surface: Surface, children: int) -> list[Stra
         return []
     g = stream(i.noise, 20)
     f = surface.face
-    lips_clear = (f.x.abs() > a.mouth_half_width + 0.1) | (f.y - f.mouth_line > a.upper_lip * 1.5) | (f.y - f.mouth_line < -a.lower_lip * 1.35)
+    lips_clear = (
+        (f.x.abs() > a.mouth_half_width + 0.1)
+        | (f.y - f.mouth_line > a.upper_lip * 1.5)
+        | (f.y - f.mouth_line < -a.lower_lip * 1.35)
+    )
     full = smooth(0.72, 0.84, torch.tensor(i.beard))
     middle = smooth(4.2, 3.2, f.x.abs())
     zone = torch.zeros_like(surface.grain)
-    zone[f.rows, f.columns] = beard_zone(a, surface) * lips_clear * (f.depth > 0.5) * mix(middle, torch.ones_like(middle), full) * (f.y < -a.nose_length - 0.9)
+    zone[f.rows, f.columns] = (
+        beard_zone(a, surface)
+        * lips_clear
+        * (f.depth > 0.5)
+        * mix(middle, torch.ones_like(middle), full)
+        * (f.y < -a.nose_length - 0.9)
+    )
     roots, normals = place(surface, zone, 1500, g)
     wild = torch.randn(roots.shape, generator=g)
-    near = smooth(a.mouth_y - 0.6, a.mouth_y - 2.2, roots[:, 1]).maximum(smooth(a.mouth_half_width + 0.4, a.mouth_half_width + 1.8, roots[:, 0].abs()))[:, None, None]
+    near = smooth(a.mouth_y - 0.6, a.mouth_y - 2.2, roots[:, 1]).maximum(
+        smooth(a.mouth_half_width + 0.4, a.mouth_half_width + 1.8, roots[:, 0].abs())
+    )[:, None, None]
     length = 0.3 + near * (0.2 + 2.0 * i.beard_length * float(full))
     away = unit(normals * 0.6 + torch.tensor([0.0, -0.8, 0.1]) + 0.35 * wild)
     k = torch.linspace(0, 1, 6)[None, :, None]
-    guides = roots[:, None] + normals[:, None] * 0.05 + away[:, None] * k * length + torch.tensor([0.0, -0.25, -0.1]) * k * k * length
+    guides = (
+        roots[:, None]
+        + normals[:, None] * 0.05
+        + away[:, None] * k * length
+        + torch.tensor([0.0, -0.25, -0.1]) * k * k * length
+    )
     guides = guides + torch.sign(roots[:, None]) * torch.tensor([0.45, 0.0, 0.0]) * k * length * (1 - near)
     return [strands(guides, length[:, :, 0], children, g, a.brows * 1.15, LABEL["skin"], spread=0.4, tip=0.1)]

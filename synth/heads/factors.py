@@ -187,7 +187,9 @@ class Head:
             raise ValueError(
                 f"yaw {yaw:g}, pitch {pitch:g} is out of reach: stay within ±{MAX_YAW:g} and ±{MAX_PITCH:g} degrees."
             )
-        return replace(self, pose=replace(self.pose, yaw=0.5 + yaw / (2 * MAX_YAW), pitch=0.5 + pitch / (2 * MAX_PITCH)))
+        return replace(
+            self, pose=replace(self.pose, yaw=0.5 + yaw / (2 * MAX_YAW), pitch=0.5 + pitch / (2 * MAX_PITCH))
+        )
 
 
 def _plausible(head: Head) -> Head:

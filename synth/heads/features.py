@@ -61,14 +61,25 @@ def _eye_colour(a: Anatomy, x: Tensor, y: Tensor, across: Tensor, upper: Tensor)
 
 def _lashes(a: Anatomy, sign: int, side: str, pixels_per_cm: float) -> Patch:
     """A dark strip standing out from the edge of the upper lid."""
-    along, out = grid(torch.linspace(-1, 1.05, int(3.6 * pixels_per_cm)), torch.linspace(-0.35, 1, max(3, int(0.6 * pixels_per_cm))))
+    along, out = grid(
+        torch.linspace(-1, 1.05, int(3.6 * pixels_per_cm)), torch.linspace(-0.35, 1, max(3, int(0.6 * pixels_per_cm)))
+    )
     upper, _ = lid_heights(a, along.clamp(-1, 1))
     y = upper + 0.02
     x = along * a.eye_half_width
     length = (0.13 + 0.15 * a.femininity) * (0.6 + 0.5 * along)
-    z = EYEBALL_Z - EYE_TURN * x + (EYEBALL_RADIUS**2 - 0.82 * x**2 - y**2).clamp_min(0.1).sqrt() + 0.02 + out.clamp(0) * 0.3 + out.clamp(max=0) * 0.02
+    z = (
+        EYEBALL_Z
+        - EYE_TURN * x
+        + (EYEBALL_RADIUS**2 - 0.82 * x**2 - y**2).clamp_min(0.1).sqrt()
+        + 0.02
+        + out.clamp(0) * 0.3
+        + out.clamp(max=0) * 0.02
+    )
     points = torch.stack([sign * (a.eye_x + x + 0.12 * out.clamp(0) * along), y + length * out, z], -1)
-    return patch(points, torch.tensor([0.0, 0.7, 0.7]), torch.tensor([0.012, 0.009, 0.008]), LABEL[f"{side}_eye"], MATTE)
+    return patch(
+        points, torch.tensor([0.0, 0.7, 0.7]), torch.tensor([0.012, 0.009, 0.008]), LABEL[f"{side}_eye"], MATTE
+    )
 
 
 def mouth(a: Anatomy, pixels_per_cm: float) -> list[Patch]:
@@ -77,7 +88,8 @@ def mouth(a: Anatomy, pixels_per_cm: float) -> list[Patch]:
         return []
     half = a.mouth_half_width * 0.80
     drop, x = grid(
-        torch.linspace(-0.35, a.open + 0.35, int((a.open + 0.7) * 1.1 * pixels_per_cm) + 4), torch.linspace(-half, half, int(6 * pixels_per_cm) + 4)
+        torch.linspace(-0.35, a.open + 0.35, int((a.open + 0.7) * 1.1 * pixels_per_cm) + 4),
+        torch.linspace(-half, half, int(6 * pixels_per_cm) + 4),
     )
     line = a.mouth_y + a.smile * 0.7 * (x / a.mouth_half_width) ** 2 - 0.1
     teeth_edge = 0.10 + 0.42 * min(1.0, a.open * 1.5) * (1 - 0.35 * (x / half) ** 2)
@@ -89,7 +101,9 @@ def mouth(a: Anatomy, pixels_per_cm: float) -> list[Patch]:
     ivory = torch.tensor([0.88, 0.83, 0.74]) * (1 - gaps - 0.45 * (x / half).abs() ** 2)[..., None]
     colour = mix(colour, ivory, teeth[..., None])
     depth = 8.35 - 0.30 * x**2 - 0.5 * smooth(0.0, 0.1, drop - teeth_edge)
-    return [patch(torch.stack([x, line - drop, depth], -1), torch.tensor([0.0, 0.1, 0.99]), colour, LABEL["mouth"], MATTE)]
+    return [
+        patch(torch.stack([x, line - drop, depth], -1), torch.tensor([0.0, 0.1, 0.99]), colour, LABEL["mouth"], MATTE)
+    ]
 
 
 def ears(a: Anatomy, pixels_per_cm: float) -> list[Patch]:
@@ -101,7 +115,11 @@ def ears(a: Anatomy, pixels_per_cm: float) -> list[Patch]:
     up = u * torch.sin(t) * (3.05 - 0.15 * lobe) * a.ear - 0.1
     forward = u * torch.cos(t) * (1.55 + 0.40 * torch.sin(t)) * a.ear
     helix = smooth(0.55, 0.86, u) * smooth(1.03, 0.92, u) * (1 - 0.8 * gauss(t, 0.7)) * (1 - 0.6 * lobe)
-    relief = 0.55 * helix + 0.35 * gauss(u - 0.5, 0.13) * smooth(-0.3, 0.3, torch.sin(t)) - 0.5 * gauss(up + 0.5, 0.8) * gauss(forward - 0.2, 0.6)
+    relief = (
+        0.55 * helix
+        + 0.35 * gauss(u - 0.5, 0.13) * smooth(-0.3, 0.3, torch.sin(t))
+        - 0.5 * gauss(up + 0.5, 0.8) * gauss(forward - 0.2, 0.6)
+    )
     relief = relief + 0.25 * smooth(0.3, 0.9, torch.cos(t)) * u - 0.3 * smooth(0.9, 1.0, u)
     shade = 1 - 0.45 * gauss(up + 0.3, 0.8) * gauss(forward - 0.1, 0.55) - 0.25 * gauss(u - 0.7, 0.1)
     colour = a.skin * torch.tensor([1.02, 0.87, 0.85]) * shade[..., None]

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from synth.heads.anatomy import Anatomy
-from synth.heads.maths import length as extent
 from synth.heads.maths import gauss, mix, noise, smooth, spline, stream, unit
+from synth.heads.maths import length as extent
 from synth.heads.styles import Cut
 from synth.heads.surface import Surface
 
@@ -45,7 +45,7 @@ def scalp(surface: Surface, cut: Cut, seed: int) -> Tensor:
     line = mix(HAIRLINE_HEIGHT[i - 1], HAIRLINE_HEIGHT[i], t)
     line = line + cut.recede * (gauss(angle - 0.75, 0.35) * 1.6 + 0.7 * gauss(angle, 0.8))
     y = surface.still[..., 1]
-    return smooth(-0.5, 0.5, y - line - 0.2 * noise(stream(seed, 1), *y.shape, 30, 2))
+    return smooth(-0.5, 0.5, y - line - 0.2 * noise(stream(seed, 1), y.shape[0], y.shape[1], 30, 2))
 
 
 def place(surface: Surface, weight: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -67,7 +67,9 @@ def grow(roots: Tensor, cut: Cut, a: Anatomy, generator: torch.Generator) -> tup
     rank = spread[:, 1:]
     mess = torch.randn(count, 3, generator=generator) * cut.mess
     lumps = torch.sin(roots @ torch.randn(3, 3, generator=generator) * 0.5).mean(-1, keepdim=True)
-    length = cut.length * (0.7 + 0.45 * spread[:, :1]) * mix(1.0, smooth(1.5, 7.5, roots[:, 1:2]) * 0.85 + 0.15, cut.fade)
+    length = (
+        cut.length * (0.7 + 0.45 * spread[:, :1]) * mix(1.0, smooth(1.5, 7.5, roots[:, 1:2]) * 0.85 + 0.15, cut.fade)
+    )
     skull, skull_radius = torch.tensor([0.0, 2.0, -0.4]), torch.tensor([7.5 * a.width, 9.1, 9.5])
     jaw, jaw_radius = torch.tensor([0.0, -6.0, -1.0]), torch.tensor([5.9 * a.width * a.jaw, 9.0, 7.0])
     crown = torch.tensor([0.8, 10.2, -5.5])
@@ -86,7 +88,9 @@ def grow(roots: Tensor, cut: Cut, a: Anatomy, generator: torch.Generator) -> tup
         normal = unit(v / skull_radius)
         low = smooth(0.0, -5.0, p[:, 1:2])
         flow = steady + cut.whorl * unit(p - crown)
-        flow = flow + cut.part * torch.cat([away * smooth(-2, 5, p[:, 1:2]), torch.full_like(away, -0.3), torch.zeros_like(away)], 1)
+        flow = flow + cut.part * torch.cat(
+            [away * smooth(-2, 5, p[:, 1:2]), torch.full_like(away, -0.3), torch.zeros_like(away)], 1
+        )
         flow = flow - (flow * normal).sum(-1, keepdim=True) * normal
         rise = (cut.lift * (height - (m - 1) * 8.6) / (0.35 + 0.5 * height)).clamp(-0.6, 2.2) * (1 - low)
         wish = flow + normal * rise
@@ -125,7 +129,8 @@ def strands(
         end = torch.minimum(end, _trim(nodes, cut, 0.35 * own[..., 2]))
     flat = nodes.reshape(g * children, n, 3).permute(2, 1, 0).contiguous()
     return Strands(
-        flat, end.reshape(-1), tint.reshape(-1), phase.reshape(-1), turns.reshape(-1), length.expand(g, children).reshape(-1), colour, label, tip, root,
+        flat, end.reshape(-1), tint.reshape(-1), phase.reshape(-1), turns.reshape(-1),
+        length.expand(g, children).reshape(-1), colour, label, tip, root,
         cut.curl if cut else 0.0, cut.wave if cut else 0.0,
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Known points of the face: 68 in iBUG's order, and the five that alignment uses. Image-left (the subject's right) first."""
+"""Known points of the face: 68 in iBUG's order, and the five of alignment; image-left (the subject's right) first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ def landmarks68(a: Anatomy, surface: Surface) -> Tensor:
     """(3, 68) points in cm in the frame of the head: jaw, brows, nose, eyes, outer lips, inner lips."""
     brow_t = torch.tensor([1.0, 0.75, 0.5, 0.25, 0.0])
     brow_x = 1.0 + (a.eye_x + a.eye_half_width - 0.7) * brow_t
-    brow_y = a.brow_y + a.raised + 0.42 * torch.sin(brow_t * 2.4) - a.brow_arch * 0.3 * brow_t - 0.30 * brow_t**3 - 0.16 * (1 - brow_t)
+    brow_y = (
+        a.brow_y
+        + a.raised
+        + 0.42 * torch.sin(brow_t * 2.4)
+        - a.brow_arch * 0.3 * brow_t
+        - 0.30 * brow_t**3
+        - 0.16 * (1 - brow_t)
+    )
     nose = [(0.0, 0.6 - k * (a.nose_length + 0.6) / 3) for k in range(4)]
     wing, base = 1.25 * a.nose_width, -a.nose_length - 0.55
     nose += [(-wing, base + 0.3), (-0.6 * wing, base), (0.0, base - 0.1), (0.6 * wing, base), (wing, base + 0.3)]
@@ -72,6 +79,6 @@ def _jaw(a: Anatomy, surface: Surface) -> Tensor:
 
 
 def five(points: Tensor) -> Tensor:
-    """(..., 5) of (..., 68): centre of the image-left eye, of the image-right eye, tip of the nose, corners of the mouth."""
+    """(..., 5) of (..., 68): centres of the image-left and image-right eye, tip of the nose, corners of the mouth."""
     eyes = [points[..., start : start + 6].mean(-1) for start in (36, 42)]
     return torch.stack([*eyes, points[..., 30], points[..., 48], points[..., 54]], -1)

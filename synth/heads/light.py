@@ -28,13 +28,22 @@ class Lit:
     material: Tensor
     pixel: Tensor
 
+    def some(self, at: Tensor) -> Lit:
+        """The points numbered `at`."""
+        return Lit(
+            self.position.index_select(1, at), self.normal.index_select(1, at), self.albedo.index_select(1, at),
+            self.material[at], self.pixel[at],
+        )  # fmt: skip
+
 
 class Lamp:
     """The key lamp: direction, colours, and the map of what it reaches first."""
 
     def __init__(self, light: Light) -> None:
         side, height = (light.side * 2 - 1) * 1.1, 0.15 + 0.75 * light.height
-        self.direction = torch.tensor([math.sin(side) * math.cos(height), math.sin(height), math.cos(side) * math.cos(height)])
+        self.direction = torch.tensor(
+            [math.sin(side) * math.cos(height), math.sin(height), math.cos(side) * math.cos(height)]
+        )
         warm = (light.warmth - 0.5) * 0.25
         self.key = torch.tensor([1 + warm, 1.0, 1 - warm])[:, None] * mix(1.45, 2.5, light.key)
         self.fill = torch.tensor([1 - warm * 0.6, 1.0, 1 + warm * 0.6])[:, None] * mix(0.42, 0.9, light.fill)
@@ -93,13 +102,13 @@ def shade(lit: Lit, lamp: Lamp, light: Light, centre: Tensor, side: int, pixels_
     for choice, law in ((~strand, _solid), (strand, _strand)):
         at = choice.nonzero()[:, 0]
         if len(at):
-            parts = [v.index_select(v.dim() - 1, at) for v in (lit.normal, lit.albedo, viewer, shadow, openness, lit.material, lit.position)]
-            out.index_copy_(1, at, law(*parts, lamp, light))
+            out.index_copy_(1, at, law(lit.some(at), viewer.index_select(1, at), shadow[at], openness[at], lamp, light))
     return out
 
 
-def _solid(normal, albedo, viewer, shadow, openness, material, position, lamp: Lamp, light: Light) -> Tensor:  # noqa: ANN001
+def _solid(lit: Lit, viewer: Tensor, shadow: Tensor, openness: Tensor, lamp: Lamp, light: Light) -> Tensor:
     """Skin, eyes, cloth: wrapped diffuse light that reddens into the shade, sky and fill, an oily sheen, a rim."""
+    normal = lit.normal
     to_lamp = lamp.direction @ normal
     to_viewer = (normal * viewer).sum(0).clamp(0, 1)
     half = lamp.direction[:, None] + viewer
@@ -111,14 +120,23 @@ def _solid(normal, albedo, viewer, shadow, openness, material, position, lamp: L
     ambient = (0.55 + 0.25 * normal[1] + 0.2 * normal[2]) * openness * lamp.fill * sky
     ambient = ambient + 0.16 * light.rim * (1 - to_viewer) ** 2 * openness
     front = (to_lamp > 0).float()
-    oily = mix(0.04, 0.20, light.gloss) * (gloss**28 + 0.5 * gloss**8) * (0.35 + 1.95 * (1 - to_viewer) ** 3).clamp(0, 1.5) * shadow * openness
+    oily = (
+        mix(0.04, 0.20, light.gloss)
+        * (gloss**28 + 0.5 * gloss**8)
+        * (0.35 + 1.95 * (1 - to_viewer) ** 3).clamp(0, 1.5)
+        * shadow
+        * openness
+    )
     wet = 1.2 * gloss**140
-    sheen = torch.where(material == SKIN, oily, torch.where(material == EYE, wet, torch.zeros_like(wet))) * front
-    return albedo * (diffuse * tinted * lamp.key * 0.72 + ambient) + sheen * lamp.key * 0.7
+    sheen = (
+        torch.where(lit.material == SKIN, oily, torch.where(lit.material == EYE, wet, torch.zeros_like(wet))) * front
+    )
+    return lit.albedo * (diffuse * tinted * lamp.key * 0.72 + ambient) + sheen * lamp.key * 0.7
 
 
-def _strand(tangent, albedo, viewer, shadow, openness, material, position, lamp: Lamp, light: Light) -> Tensor:  # noqa: ANN001
+def _strand(lit: Lit, viewer: Tensor, shadow: Tensor, openness: Tensor, lamp: Lamp, light: Light) -> Tensor:
     """Hair after Kajiya and Kay: a cylinder's diffuse light, a white and a coloured highlight along the strand."""
+    tangent, albedo, position = lit.normal, lit.albedo, lit.position
     half = lamp.direction[:, None] + viewer
     half = half / (half * half).sum(0).sqrt()
     along_lamp = lamp.direction @ tangent

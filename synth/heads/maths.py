@@ -61,7 +61,9 @@ def spline(samples: int, intervals: int, end: float = 1.0) -> Tensor:
     return weights
 
 
-def noise(generator: torch.Generator, height: int, width: int, cells: int, octaves: int = 3, gain: float = 0.6) -> Tensor:
+def noise(
+    generator: torch.Generator, height: int, width: int, cells: int, octaves: int = 3, gain: float = 0.6
+) -> Tensor:
     """(height, width) smooth noise of unit scale, `cells` bumps across; the same field at every resolution."""
     out = torch.zeros(height, width)
     for octave in range(octaves):

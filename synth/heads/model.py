@@ -43,14 +43,20 @@ def sculpt(head: Head, pixels_per_cm: float) -> Model:
     surface = head_surface(a, seed, pixels_per_cm)
     coarse = head_surface(a, seed, COARSE)
     colour = hair_colour(head.hair)
-    patches = [_skin(a, cut, head, surface, colour), *features.eyes(a, pixels_per_cm), *features.mouth(a, pixels_per_cm)]
+    patches = [
+        _skin(a, cut, head, surface, colour),
+        *features.eyes(a, pixels_per_cm),
+        *features.mouth(a, pixels_per_cm),
+    ]
     patches += features.ears(a, pixels_per_cm) + wear.beanie(head.scene, surface)
     frames, lenses = wear.glasses(head.scene, pixels_per_cm)
     patches += frames + wear.jewellery(a, head.scene, pixels_per_cm)
     patches += [wear.neck(a, pixels_per_cm), wear.cloth(head.scene, pixels_per_cm)]
     many = 0.6 + 0.65 * min(1.0, max(0.0, (pixels_per_cm - 7) / 9))  # share of the children that this size shows
     hairs = _scalp_hair(a, cut, head.hair, coarse, colour, many)
-    hairs += facial_hair.brows(a, coarse, seed, 1 + round(many)) + facial_hair.beard(head.identity, a, coarse, round(5 * many))
+    hairs += facial_hair.brows(a, coarse, seed, 1 + round(many)) + facial_hair.beard(
+        head.identity, a, coarse, round(5 * many)
+    )
     return Model(patches, hairs, lenses.T.contiguous(), landmarks68(a, coarse), wear.hat_line(head.scene))
 
 
@@ -59,7 +65,7 @@ def _skin(a: Anatomy, cut: Cut, head: Head, surface: Surface, colour: Tensor) ->
     albedo, labels = paint_skin(a, surface, head.identity.noise)
     seed = head.hair.noise
     grown = scalp(surface, cut, seed) * min(1.0, cut.density + 0.06 * (cut.density == 0))
-    grain = (1 + 0.35 * noise(stream(seed, 2), *grown.shape, 70, 2)).clamp(0.3, 1.7)
+    grain = (1 + 0.35 * noise(stream(seed, 2), grown.shape[0], grown.shape[1], 70, 2)).clamp(0.3, 1.7)
     dark = mix(0.8, 0.55, min(1.0, cut.cap / 0.3))
     cover = grown * cut.paint
     thinned = mix(1.0, 0.6 + 0.4 * smooth(2.0, 6.5, surface.still[..., 1]), cut.fade)
@@ -89,18 +95,26 @@ def _scalp_hair(a: Anatomy, cut: Cut, hair: Hair, coarse: Surface, colour: Tenso
     if cut.bun > 0.2:
         g = stream(hair.noise, 4)
         knot = bun(cut, hair.top, g)
-        out.append(strands(knot, torch.full((knot.shape[0], 1), 2.5), max(2, round(3 * many)), g, colour, LABEL["hair"], spread=0.2))
+        out.append(
+            strands(
+                knot, torch.full((knot.shape[0], 1), 2.5), max(2, round(3 * many)), g, colour, LABEL["hair"], spread=0.2
+            )
+        )
     return out
 
 
-def spread_strands(model: Model, turns: list[Tensor], pixels_per_cm: float) -> list[tuple[Strands, Tensor, Tensor, Tensor]]:
+def spread_strands(
+    model: Model, turns: list[Tensor], pixels_per_cm: float
+) -> list[tuple[Strands, Tensor, Tensor, Tensor]]:
     """For each set of strands: the strands that any of the head's rotations (3, 3) may show, as dense points
     (3, m, s), how far along each is (m,), and which points exist (m, s)."""
     out = []
     step = 1.8 if pixels_per_cm < 14 else 1.4
     centre = torch.tensor([0.0, 1.0, -0.5])
     for strand in model.strands:
-        nearest = torch.stack([torch.einsum("k,kns->ns", turn[2], strand.nodes).amax(0) - turn[2] @ centre for turn in turns]).amax(0)
+        nearest = torch.stack(
+            [torch.einsum("k,kns->ns", turn[2], strand.nodes).amax(0) - turn[2] @ centre for turn in turns]
+        ).amax(0)
         seen = nearest > -4.0
         seen[::4] = True  # enough of what is behind for the outline
         part = _choose(strand, seen)

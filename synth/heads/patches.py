@@ -25,7 +25,9 @@ class Patch:
     body: bool = False
 
 
-def patch(points: Tensor, normals: Tensor, albedo: Tensor, label: int | Tensor, material: int | Tensor, body: bool = False) -> Patch:
+def patch(
+    points: Tensor, normals: Tensor, albedo: Tensor, label: int | Tensor, material: int | Tensor, body: bool = False
+) -> Patch:
     """A patch from arrays of any leading shape; one label, material, normal or colour may serve all points."""
     points = points.reshape(-1, 3)
     n = points.shape[0]
@@ -34,7 +36,9 @@ def patch(points: Tensor, normals: Tensor, albedo: Tensor, label: int | Tensor, 
         return value.expand(n, 3) if value.dim() == 1 else value.reshape(-1, 3)
 
     def index(value: int | Tensor) -> Tensor:
-        return torch.full((n,), value, dtype=torch.uint8) if isinstance(value, int) else value.reshape(-1).to(torch.uint8)
+        return (
+            torch.full((n,), value, dtype=torch.uint8) if isinstance(value, int) else value.reshape(-1).to(torch.uint8)
+        )
 
     return Patch(points, spread(normals), spread(albedo), index(label), index(material), body)
 
@@ -42,5 +46,7 @@ def patch(points: Tensor, normals: Tensor, albedo: Tensor, label: int | Tensor, 
 def keep(p: Patch, mask: Tensor) -> Patch:
     """The points of a patch where `mask` (any shape with n elements) is true."""
     m = mask.reshape(-1).nonzero()[:, 0]
-    points, normals, albedo, labels, materials = (v.index_select(0, m) for v in (p.points, p.normals, p.albedo, p.labels, p.materials))
+    points, normals, albedo, labels, materials = (
+        v.index_select(0, m) for v in (p.points, p.normals, p.albedo, p.labels, p.materials)
+    )
     return Patch(points, normals, albedo, labels, materials, p.body)

@@ -43,14 +43,14 @@ class Render:
 
 def render(head: Head, size: int = 256) -> Render:
     """Render `head` at `size` x `size` pixels; the same bytes every time, the same picture at every size."""
-    _check(size)
+    check_size(size)
     with _one_thread():
         return _renders([head], size)[0]
 
 
 def render_poses(head: Head, poses: Sequence[tuple[float, float]], size: int = 256) -> list[Render]:
     """Render one head in several (yaw, pitch) poses, degrees; geometry is built once."""
-    _check(size)
+    check_size(size)
     with _one_thread():
         return _renders([head.turned(*pose) for pose in poses], size)
 
@@ -60,7 +60,8 @@ def supersampling(size: int) -> int:
     return 3 if size <= 80 else 2
 
 
-def _check(size: int) -> None:
+def check_size(size: int) -> None:
+    """ValueError for a side that cannot be rendered."""
     if not SMALLEST <= size <= LARGEST:
         raise ValueError(f"size {size} is not possible: choose {SMALLEST} to {LARGEST} pixels.")
 
@@ -137,7 +138,13 @@ def _picture(head: Head, camera: Camera, model: Model, spread: list[Spread], siz
 
 
 def _gather(
-    model: Model, spread: list[Spread], turned: list[Tensor], position: Tensor, normal: Tensor, pixel: Tensor, index: Tensor
+    model: Model,
+    spread: list[Spread],
+    turned: list[Tensor],
+    position: Tensor,
+    normal: Tensor,
+    pixel: Tensor,
+    index: Tensor,
 ) -> tuple[Lit, Tensor]:
     """What is nearest at every hit pixel, and its label (p,)."""
     solid = position.shape[1]
@@ -181,7 +188,9 @@ def _lenses(camera: Camera, model: Model, depth: Tensor, side: int) -> Tensor:
 
 def _background(scene: Scene, side: int) -> Tensor:
     """(3, side, side) linear: a soft wall with a gradient and out-of-focus blobs."""
-    first = hsl(scene.background_hue * 0.999, 0.38 * scene.background_saturation, 0.2 + 0.65 * scene.background_lightness)
+    first = hsl(
+        scene.background_hue * 0.999, 0.38 * scene.background_saturation, 0.2 + 0.65 * scene.background_lightness
+    )
     second = first * mix(0.45, 1.0, scene.background_gradient)
     blobs = 0.5 + 0.35 * noise(stream(scene.noise, 3), side, side, 3, 2, 0.5)
     down = torch.linspace(0, 1, side)[:, None].expand(side, side)

@@ -101,7 +101,9 @@ def _nose(a: Anatomy, ax: Tensor, y: Tensor, along: Tensor, half_width: Tensor) 
     ends = smooth(-0.45, 0.25, along) * smooth(1.17, 0.97, (0.9 - y) / (a.nose_length + 0.9))
     bridge = (0.42 + 1.48 * t**1.35 + a.nose_bridge * torch.sin(t * 3.14) * 0.6) * a.nose_height * ends
     tip_y = -a.nose_length
-    out = bridge * torch.exp(-((ax / half_width) ** 2) * (0.75 + 0.25 * gauss(ax, 0.7))) + 0.58 * a.nose_height * gauss(ax, 0.70 * a.nose_width) * gauss(y - tip_y - 0.28, 0.72)
+    out = bridge * torch.exp(-((ax / half_width) ** 2) * (0.75 + 0.25 * gauss(ax, 0.7))) + 0.58 * a.nose_height * gauss(
+        ax, 0.70 * a.nose_width
+    ) * gauss(y - tip_y - 0.28, 0.72)
     floor = tip_y + 0.12
     wings = gauss(ax - 1.18 * a.nose_width, 0.48) * gauss(y - floor, 0.62) * smooth(floor - 0.85, floor - 0.35, y)
     return out + 0.95 * a.nose_height * wings
@@ -182,15 +184,20 @@ def _fields(a: Anatomy, points: Tensor, rows: slice, columns: slice, cell: float
         rows=rows, columns=columns, x=x, y=y, depth=depth, front=smooth(2.0, 5.0, depth) * smooth(6.3, 5.3, y),
         socket=torch.exp(-(((ax - a.eye_x + 0.25) / 2.1) ** 2) - ((y - 0.15) / 1.35) ** 2),
         nose_along=along, nose_half_width=(0.86 + 0.24 * t**2 - 0.06 * gauss(along - 0.35, 0.3)) * a.nose_width,
-        mouth_line=line, mouth_across=across, upper_lip=x, lower_lip=x, crease=gauss(y - line, 0.13) * smooth(1.08, 0.9, across.abs()),
+        mouth_line=line, mouth_across=across, upper_lip=x, lower_lip=x,
+        crease=gauss(y - line, 0.13) * smooth(1.08, 0.9, across.abs()),
         upper_lid=upper_lid, lower_lid=lower_lid, eye_across=eye,
         fold=gauss(y - upper_lid - 0.28 - 0.1 * a.femininity, 0.09) * smooth(1.25, 0.8, eye.abs()),
     )  # fmt: skip
     above, below = _lip_positions(a, face, (1 - across**2).clamp(0))
     edge = 0.9 * cell
     inside = (across.abs() < 1) * face.front
-    face.upper_lip = inside * smooth(-0.01, edge, y - line) * smooth(1 + edge / a.upper_lip, 1 - edge / a.upper_lip, above)
-    face.lower_lip = inside * smooth(-0.01, edge, line - y) * smooth(1 + edge / a.lower_lip, 1 - edge / a.lower_lip, below)
+    face.upper_lip = (
+        inside * smooth(-0.01, edge, y - line) * smooth(1 + edge / a.upper_lip, 1 - edge / a.upper_lip, above)
+    )
+    face.lower_lip = (
+        inside * smooth(-0.01, edge, line - y) * smooth(1 + edge / a.lower_lip, 1 - edge / a.lower_lip, below)
+    )
     return face
 
 
@@ -198,7 +205,12 @@ def _jaw_drop(a: Anatomy, face: Face) -> Tensor:
     """How far an open mouth lowers each point: a lens between the lips, the whole jaw below; 0 at the corners."""
     below = (face.mouth_line - face.y).clamp_min(0)
     lens = (1 - face.mouth_across**2).clamp(0) ** 0.6
-    return a.open * mix(lens, torch.ones_like(lens), smooth(0.0, 3.2, below)) * (face.mouth_line > face.y) * smooth(2.5, 6.0, face.depth)
+    return (
+        a.open
+        * mix(lens, torch.ones_like(lens), smooth(0.0, 3.2, below))
+        * (face.mouth_line > face.y)
+        * smooth(2.5, 6.0, face.depth)
+    )
 
 
 def head_surface(a: Anatomy, seed: int, pixels_per_cm: float) -> Surface:
@@ -216,11 +228,17 @@ def head_surface(a: Anatomy, seed: int, pixels_per_cm: float) -> Surface:
     g = grain[face.rows, face.columns]
     depth = _lids(a, face, face.depth + _relief(a, face, g) * face.front)
     depth = depth - face.front * (
-        0.12 * face.fold + 0.07 * gauss(face.y - face.lower_lid + 0.55, 0.13) * smooth(1.1, 0.7, face.eye_across.abs()) * (0.8 + 2.2 * a.old)
+        0.12 * face.fold
+        + 0.07
+        * gauss(face.y - face.lower_lid + 0.55, 0.13)
+        * smooth(1.1, 0.7, face.eye_across.abs())
+        * (0.8 + 2.2 * a.old)
     )
     still[face.rows, face.columns, 2] = depth
     part[..., 2] = depth + 0.05 * g * face.front
     part[..., 1] -= _jaw_drop(a, face)
     hole = torch.zeros(rows, columns, dtype=torch.bool)
-    hole[face.rows, face.columns] = (face.eye_across.abs() < 1) & (face.y < face.upper_lid) & (face.y > face.lower_lid) & (face.depth > 3)
+    hole[face.rows, face.columns] = (
+        (face.eye_across.abs() < 1) & (face.y < face.upper_lid) & (face.y > face.lower_lid) & (face.depth > 3)
+    )
     return Surface(points, grid_normals(points), hole, angle, still, grain, face)

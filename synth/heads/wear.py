@@ -19,7 +19,9 @@ from synth.heads.surface import Surface
 
 def neck(a: Anatomy, pixels_per_cm: float) -> Patch:
     """From under the jaw to the collarbones."""
-    y, angle = grid(torch.linspace(-6, -18, int(9 * pixels_per_cm)), torch.linspace(-math.pi, math.pi, int(24 * pixels_per_cm)))
+    y, angle = grid(
+        torch.linspace(-6, -18, int(9 * pixels_per_cm)), torch.linspace(-math.pi, math.pi, int(24 * pixels_per_cm))
+    )
     taper = mix(0.72, 1.0, smooth(-6.0, -9.5, y))
     radius = (mix(5.9, 4.9, a.femininity) + 0.10 * (-y - 12).clamp(0) ** 1.7) * taper
     tendon = 0.25 * gauss(angle.abs() - 0.45, 0.15) * smooth(-10, -15, y)
@@ -30,8 +32,10 @@ def neck(a: Anatomy, pixels_per_cm: float) -> Patch:
 
 def cloth(scene: Scene, pixels_per_cm: float) -> Patch:
     """Shoulders in a pullover with a collar, a neckline and perhaps stripes or blots."""
-    t, angle = grid(torch.linspace(0, 0.75, int(10 * pixels_per_cm)), torch.linspace(-1.9, 1.9, int(34 * pixels_per_cm)))
-    fold = noise(stream(scene.noise, 1), *t.shape, 6, 3) * 0.22 * t
+    t, angle = grid(
+        torch.linspace(0, 0.75, int(10 * pixels_per_cm)), torch.linspace(-1.9, 1.9, int(34 * pixels_per_cm))
+    )
+    fold = noise(stream(scene.noise, 1), t.shape[0], t.shape[1], 6, 3) * 0.22 * t
     neckline = scene.neckline**2 * 5 * torch.exp(-((angle / 0.5) ** 2))
     x = (6.5 + 14 * t**0.75 + 0.8 * scene.collar) * torch.sin(angle)
     y = -13.2 + 1.7 * scene.collar * (1 - t) - neckline * (1 - t) - 9 * t**1.35 - 0.6 * torch.cos(angle)
@@ -40,7 +44,9 @@ def cloth(scene: Scene, pixels_per_cm: float) -> Patch:
     first = hsl(scene.cloth_hue * 0.999, 0.6 * scene.cloth_saturation, 0.10 + 0.75 * scene.cloth_lightness)
     second = hsl((scene.cloth_hue + 0.13) % 1.0, 0.6 * scene.cloth_saturation, 0.85 - 0.7 * scene.cloth_lightness)
     stripes = smooth(0.1, 0.4, torch.sin(t * 60)) * float(scene.cloth_pattern > 0.82)
-    blots = smooth(1.0, 1.3, noise(stream(scene.noise, 2), *t.shape, 12, 2)) * float(0.7 < scene.cloth_pattern <= 0.82)
+    blots = smooth(1.0, 1.3, noise(stream(scene.noise, 2), t.shape[0], t.shape[1], 12, 2)) * float(
+        0.7 < scene.cloth_pattern <= 0.82
+    )
     colour = mix(first, second, (stripes + blots)[..., None]) * (1 - 0.3 * gauss(t, 0.04))[..., None]
     return patch(points, grid_normals(points), colour, LABEL["cloth"], MATTE, body=True)
 
@@ -55,7 +61,10 @@ def glasses(scene: Scene, pixels_per_cm: float) -> tuple[list[Patch], Tensor]:
     thick = 0.09 + 0.08 * (1 - shape)
     colours = ((0.02, 0.02, 0.025), (0.10, 0.05, 0.02), (0.35, 0.25, 0.10), (0.30, 0.30, 0.32))
     colour = torch.tensor(colours[min(3, int(scene.glasses_colour * 4))])
-    wide, around = grid(torch.linspace(-1, 1, max(2, int(thick * 2.6 * pixels_per_cm) + 1)), torch.linspace(0, 2 * math.pi, int(14 * pixels_per_cm)))
+    wide, around = grid(
+        torch.linspace(-1, 1, max(2, int(thick * 2.6 * pixels_per_cm) + 1)),
+        torch.linspace(0, 2 * math.pi, int(14 * pixels_per_cm)),
+    )
     out, lenses = [], []
 
     def bend(c: Tensor) -> Tensor:
@@ -66,13 +75,23 @@ def glasses(scene: Scene, pixels_per_cm: float) -> tuple[list[Patch], Tensor]:
 
     for sign, _ in SIDES:
         radius = 1 + wide * thick / 2.2
-        x, y = sign * 3.2 + bend(torch.cos(around)) * half_width * radius, -0.25 + bend(torch.sin(around)) * half_height * radius
-        out.append(patch(torch.stack([x, y, lens_depth(x)], -1), torch.tensor([0.0, 0.3, 0.95]), colour, LABEL["eye_g"], MATTE))
+        x, y = (
+            sign * 3.2 + bend(torch.cos(around)) * half_width * radius,
+            -0.25 + bend(torch.sin(around)) * half_height * radius,
+        )
+        out.append(
+            patch(torch.stack([x, y, lens_depth(x)], -1), torch.tensor([0.0, 0.3, 0.95]), colour, LABEL["eye_g"], MATTE)
+        )
         fill, turn = grid(torch.linspace(0, 1, int(2.6 * pixels_per_cm)), around[0])
-        x, y = sign * 3.2 + bend(torch.cos(turn)) * half_width * fill, -0.25 + bend(torch.sin(turn)) * half_height * fill
+        x, y = (
+            sign * 3.2 + bend(torch.cos(turn)) * half_width * fill,
+            -0.25 + bend(torch.sin(turn)) * half_height * fill,
+        )
         lenses.append(torch.stack([x, y, lens_depth(x)], -1).reshape(-1, 3))
         across, along = grid(torch.linspace(-1, 1, wide.shape[0]), torch.linspace(0, 1, int(14 * pixels_per_cm)))
-        arm = torch.stack([sign * (5.5 + 2.3 * along.sqrt()), 0.3 + 1.2 * thick * across - 0.3 * along, 8.3 - 10 * along], -1)
+        arm = torch.stack(
+            [sign * (5.5 + 2.3 * along.sqrt()), 0.3 + 1.2 * thick * across - 0.3 * along, 8.3 - 10 * along], -1
+        )
         out.append(patch(arm, torch.tensor([float(sign), 0.0, 0.2]), colour, LABEL["eye_g"], MATTE))
     across, along = grid(torch.linspace(-1, 1, wide.shape[0]), torch.linspace(-1, 1, int(2.6 * pixels_per_cm)))
     bridge = torch.stack([along * 0.95, 0.3 - 0.25 * along**2 + 0.9 * thick * across, 10.1 + 0 * along], -1)
@@ -97,7 +116,9 @@ def beanie(scene: Scene, surface: Surface) -> list[Patch]:
         return []
     height = hat_height(surface.still)
     rim = smooth(line + 3.2, line + 2.2, height)
-    out = unit((surface.still - torch.tensor([0.0, 2.0, -0.4])) / torch.tensor([7.5, 9.1, 9.5]))  # smoother than the skin's normals
+    out = unit(
+        (surface.still - torch.tensor([0.0, 2.0, -0.4])) / torch.tensor([7.5, 9.1, 9.5])
+    )  # smoother than the skin's normals
     shell = surface.still + out * (0.95 + 0.40 * rim + 0.25 * gauss(height - line - 1.5, 1.2))[..., None]
     shell[..., 1] += 0.7 * smooth(6, 11, height)
     angle = surface.angle.expand_as(height)
@@ -112,16 +133,28 @@ def jewellery(a: Anatomy, scene: Scene, pixels_per_cm: float) -> list[Patch]:
     gold = torch.tensor([0.75, 0.52, 0.20]) if scene.jewellery * 50 % 1 < 0.5 else torch.tensor([0.65, 0.66, 0.70])
     out = []
     if scene.jewellery > 0.6:
-        v, w = grid(torch.linspace(-1.5, 1.5, int(2 * pixels_per_cm)), torch.linspace(-math.pi, math.pi, int(3 * pixels_per_cm)))
+        v, w = grid(
+            torch.linspace(-1.5, 1.5, int(2 * pixels_per_cm)), torch.linspace(-math.pi, math.pi, int(3 * pixels_per_cm))
+        )
         ball = torch.stack([torch.cos(v) * torch.cos(w), torch.sin(v), torch.cos(v) * torch.sin(w)], -1)
         for sign, _ in SIDES:
             centre = torch.tensor([sign * (7.15 * a.width + 0.55), -1.9 - 3.1 * a.ear, -1.3])
             size = torch.tensor([0.36, 0.36 + 0.8 * (scene.jewellery - 0.6), 0.36])
             out.append(patch(centre + ball * size, ball, gold, LABEL["ear_r"], MATTE))
     if scene.jewellery > 0.8:
-        v, w = grid(torch.linspace(-0.16, 0.16, max(3, int(0.8 * pixels_per_cm))), torch.linspace(-1.7, 1.7, int(26 * pixels_per_cm)))
+        v, w = grid(
+            torch.linspace(-0.16, 0.16, max(3, int(0.8 * pixels_per_cm))),
+            torch.linspace(-1.7, 1.7, int(26 * pixels_per_cm)),
+        )
         radius = mix(6.3, 5.3, a.femininity) + 0.35
-        points = torch.stack([radius * torch.sin(w), -13.2 + 0.9 * (1 - torch.cos(w)) + v, -1.2 + (5.9 - 0.4 * a.femininity) * torch.cos(w)], -1)
+        points = torch.stack(
+            [
+                radius * torch.sin(w),
+                -13.2 + 0.9 * (1 - torch.cos(w)) + v,
+                -1.2 + (5.9 - 0.4 * a.femininity) * torch.cos(w),
+            ],
+            -1,
+        )
         beads = gold * (0.75 + 0.35 * torch.sin(w * 40))[..., None]
         out.append(patch(points, torch.tensor([0.0, 0.4, 0.9]), beads, LABEL["neck_l"], MATTE, body=True))
     return out
