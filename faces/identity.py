@@ -19,8 +19,10 @@ from data.images import to_tensor
 from data.weights import load_network, resolve
 from faces.align import align
 from faces.parsing import build, check_crop, ready, resized
+from faces.published import IRSE50, PUBLISHED, load_published
 
 KINDS = {"builtin": "embedder", "builtin-loss": "embedder-loss", "builtin-hair": "hair"}  # name -> kind of network
+FACE = (35, 223, 32, 220)  # top, bottom, left, right of the face in a 256 px FFHQ crop, as pSp cuts it for ArcFace
 GROUP = 16  # channels per group of the normalisation
 
 
@@ -122,6 +124,24 @@ class Embedder(nn.Module):
         return self(x)[0].cpu().numpy()
 
 
+class PublishedEmbedder(Embedder):
+    """ArcFace's IR-SE50 behind the same door: it sees the face's part of the FFHQ crop, at 112 px."""
+
+    def __init__(self, path: Path) -> None:
+        nn.Module.__init__(self)
+        self.input_size, self.dimensions = 256, 512
+        self.network = load_published(path, IRSE50())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] -> (N, 512) float32 of unit length."""
+        check_crop(x)
+        height, width = x.shape[-2:]
+        top, bottom, left, right = FACE
+        rows = slice(round(top * height / 256), round(bottom * height / 256))
+        columns = slice(round(left * width / 256), round(right * width / 256))
+        return self.network(resized(x[:, :, rows, columns], 112)).float()
+
+
 def new_embedder(body: str, dimensions: int = 128, input_size: int = 64) -> Embedder:
     """An untrained embedder of the shipped size; `body` is "residual" or "depthwise"."""
     return Embedder(body, **SIZES[body], dimensions=dimensions, input_size=input_size)
@@ -132,11 +152,13 @@ def load_embedder(name: str | Path = "builtin", device: str | torch.device | Non
 
     Args:
         name: "builtin" (only ever scores), "builtin-loss" (for losses), "builtin-hair" (hair descriptor) or the path
-            of a .safetensors embedder of any of these kinds.
+            of a .safetensors embedder of any of these kinds, or of ArcFace's IR-SE50 (model_ir_se50.pth).
         device: None: cuda where there is one, else the CPU.
     """
     kind = KINDS.get(str(name))
     path = resolve("builtin" if kind else name, kind or "embedder")
+    if path.suffix in PUBLISHED:
+        return ready(PublishedEmbedder(path), device)
     tensors, config = load_network(path)
     if config["kind"] not in KINDS.values():
         raise ValueError(f"{path} holds a network of kind {config['kind']}: give one of {', '.join(KINDS.values())}")

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from data.weights import load_network, resolve
-from faces.labels import CLASSES
+from faces.labels import CLASSES, channel_order
+from faces.published import PUBLISHED, BiSeNet, load_published
 
 GROUP = 16  # channels per group of the normalisation
 
@@ -73,14 +74,34 @@ class Parser(nn.Module):
         return self(x).argmax(1).to(torch.uint8)
 
 
+class PublishedParser(Parser):
+    """zllrunning's BiSeNet behind the same door: it sees the crop at 512 px, and its classes are put in our order."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, path: Path) -> None:
+        nn.Module.__init__(self)
+        self.input_size = 512
+        self.network = load_published(path, BiSeNet())
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1))
+        self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1))
+
+    def work_logits(self, x: Tensor) -> Tensor:
+        """(N, 3, 512, 512) in [-1, 1] -> logits (N, 19, 512, 512) in CelebAMask-HQ's order."""
+        return self.network(((x + 1) / 2 - self.mean) / self.deviation)[:, channel_order("bisenet")]
+
+
 def load_parser(name: str | Path = "builtin", device: str | torch.device | None = None) -> Parser:
     """A trained parser, frozen, in eval mode.
 
     Args:
-        name: "builtin" or the path of a .safetensors parser.
+        name: "builtin", the path of a .safetensors parser, or of zllrunning's BiSeNet (79999_iter.pth).
         device: None: cuda where there is one, else the CPU.
     """
     path = resolve(name, "parser")
+    if path.suffix in PUBLISHED:
+        return ready(PublishedParser(path), device)
     tensors, config = load_network(path)
     if config["kind"] != "parser":
         raise ValueError(f"{path} holds a network of kind {config['kind']}: give a parser")
