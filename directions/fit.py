@@ -1,4 +1,4 @@
-"""Finds a latent direction for each measured attribute: `python -m directions.fit runs/x/faces --out runs/x/directions`.
+"""Finds a latent direction for every attribute: `python -m directions.fit runs/x/faces --out runs/x/directions`.
 
 A linear SVM on all samples gives the boundary, the covariance of w turns its normal into the edit vector, and rendering
 and measuring edited held-out samples gives the step in the attribute's own unit. What is reported is measured on

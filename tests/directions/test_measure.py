@@ -1,7 +1,12 @@
 """Measuring shards of a tiny generator with a tiny parser."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -93,3 +98,26 @@ def test_measurements_of_another_shard_are_refused(measured: Path, parser: Path,
 def test_no_workers_is_refused(parser: Path):
     with pytest.raises(ValueError, match="at least 1"):
         MeasuringPool(str(parser), "cpu", workers=0)
+
+
+@pytest.mark.slow
+def test_a_killed_run_leaves_whole_files_no_processes_and_ends_with_the_same_bytes(
+    measured: Path, parser: Path, tmp_path: Path, checkout: Path
+):
+    folder = copied(measured, tmp_path / "faces", 0, 1, 2)
+    command = [sys.executable, "-m", "directions.measure", str(folder), "--parser", str(parser), "--workers", "2"]
+    process = subprocess.Popen(command, cwd=checkout, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 300
+    while not attributes_path(shard_path(folder, 0)).exists() and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    while any(Path(f"/proc/{child}").exists() for child in children):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for path in sorted(measured.iterdir()):
+        assert sha256(folder / path.name) == sha256(path)

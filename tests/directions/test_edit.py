@@ -1,0 +1,107 @@
+"""The edit command on tiny networks with a direction made by hand."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data.files import sha256
+from directions.direction import Direction, save_direction
+from directions.edit import main, parse_values
+
+D = 8
+
+
+@pytest.fixture()
+def flags(generator: Path, parser: Path, tmp_path: Path) -> dict:
+    """Flags of the command, with a folder that holds a direction for hair_lightness."""
+    vector = np.eye(D)[0]
+    direction = Direction(
+        attribute="hair_lightness",
+        unit="CIE L*",
+        space="W",
+        vector=vector,
+        step=4.0,
+        linear_range=(-5.0, 5.0),
+        normal=vector,
+        intercept=0.0,
+        threshold=50.0,
+        ridge=vector * 4,
+        ridge_intercept=50.0,
+        sd=8.0,
+        value_range=(20.0, 80.0),
+        accuracy=0.9,
+        balanced_accuracy=0.9,
+        n=100,
+        generator=sha256(generator),
+        psi=1.0,
+        seeds="0-99",
+        scorer={},
+        figures={},
+    )
+    save_direction(direction, tmp_path / "directions" / "hair_lightness.json")
+    return {
+        "seed": 7,
+        "attribute": "hair_lightness",
+        "generator": str(generator),
+        "parser": str(parser),
+        "directions": str(tmp_path / "directions"),
+        "out": tmp_path / "strip.png",
+        "device": "cpu",
+    }
+
+
+def test_moving_to_values_subtracts_the_estimate(flags: dict, capsys: pytest.CaptureFixture[str]):
+    main(to="40,50,60", **flags)
+    pictures = json.loads(flags["out"].with_suffix(".json").read_text())["pictures"]
+    present = pictures[0]["to"] - pictures[0]["by"]
+    assert [picture["by"] for picture in pictures] == pytest.approx([40 - present, 50 - present, 60 - present])
+    out = capsys.readouterr().out
+    assert out.count("lightness") == 3
+    assert "beyond the calibrated range" in out
+
+
+def test_moving_by_nothing_shows_the_face_itself(flags: dict):
+    main(by="0,0,8", **flags)
+    strip = np.asarray(Image.open(flags["out"]))
+    side = (strip.shape[1] - 8) // 3
+    first, second, third = (strip[2 : 2 + side, 2 + k * (side + 2) :][:, :side] for k in range(3))
+    np.testing.assert_array_equal(first, second)
+    assert (first != third).any()
+
+
+@pytest.mark.parametrize("moves", [{}, {"to": "1", "by": "1"}])
+def test_exactly_one_of_to_and_by_is_wanted(flags: dict, moves: dict):
+    with pytest.raises(ValueError, match="exactly one"):
+        main(**moves, **flags)
+
+
+@pytest.mark.parametrize("name", ["age", "../hair_lightness", "", "hair_lightness.json"])
+def test_an_unknown_attribute_is_refused_with_the_known_ones(flags: dict, name: str):
+    with pytest.raises(ValueError, match="--attribute is .* one of yaw, hair_length"):
+        main(by="1", **(flags | {"attribute": name}))
+
+
+@pytest.mark.parametrize("text", ["", "a", "1,,2", "nan", "inf", ",".join("1" * 101)])
+def test_values_that_are_no_numbers_are_refused(text: str):
+    with pytest.raises(ValueError, match="--to is"):
+        parse_values(text, "--to")
+
+
+def test_a_bad_name_for_the_picture_is_refused_before_any_work(flags: dict):
+    with pytest.raises(ValueError, match="strip.txt"):
+        main(by="1", **(flags | {"out": Path("strip.txt"), "generator": "nothing.pt"}))
+
+
+@pytest.mark.slow
+def test_the_command_line_takes_negative_values(flags: dict, checkout: Path):
+    words = [f"--{name}={value}" for name, value in flags.items()]
+    command = [sys.executable, "-m", "directions.edit", *words, "--by", "-3,0,3"]
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    assert flags["out"].exists()
