@@ -118,7 +118,8 @@ class Discriminator(nn.Module):
     def forward(self, x: Tensor, features: bool = False) -> Tensor | tuple[Tensor, list[Tensor]]:
         """(N, 3, R, R) in [-1, 1] -> logits (N, 1); with `features` also every block's output, fine to coarse."""
         if x.shape[1:] != (3, self.resolution, self.resolution):
-            raise ValueError(f"pictures have shape {tuple(x.shape)}; needed is (N, 3, {self.resolution}, same)")
+            side = self.resolution
+            raise ValueError(f"pictures have shape {tuple(x.shape)}; needed is (N, 3, {side}, {side})")
         x = x.contiguous(memory_format=torch.channels_last)
         maps: list[Tensor] = []
         for size in self.sizes:

@@ -25,12 +25,12 @@ def read_generator(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     with open(path, "rb") as file:
         head = file.read(16)
-    if head.startswith((ZIP, OLD_TORCH)):
+    if head[4:9] == bytes(4) + b"{":  # safetensors: the header's length, 8 bytes of which 4 suffice, then JSON
+        tensors, config = _read_own(path)
+    elif head.startswith((ZIP, OLD_TORCH)):
         tensors, config = rosinality.read(path)
     elif head[:1] == b"\x80":  # the protocol opcode: every pickle since Python 2.3
         tensors, config = nvidia.read(path)
-    elif head[8:9] == b"{":
-        tensors, config = _read_own(path)
     else:
         raise ValueError(
             f"{path} is no generator checkpoint: give our .safetensors, an NVIDIA StyleGAN2 .pkl or a rosinality .pt"

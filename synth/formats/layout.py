@@ -13,14 +13,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from synth.networks import Generator
+from synth.layers import channels, resolutions
 
-# The arguments of Generator that leave no trace in the shapes.
-FREE = {"conv_clamp": None, "lr_multiplier": 0.01}
+# The arguments of Generator: those that shapes tell; those of which several pairs may give the same shapes; the rest.
+TOLD = ("z_dim", "w_dim", "c_dim", "resolution", "mapping_layers")
+WIDTHS = ("channel_base", "channel_max")
+UNTOLD = ("conv_clamp", "lr_multiplier")
 
 
 def architecture(tensors: dict[str, Tensor], path: Path) -> dict[str, Any]:
-    """The arguments of Generator that the shapes tell: all but those in FREE."""
+    """The arguments of Generator that the shapes tell: all but those in UNTOLD."""
     sizes = sorted(int(m[1]) for key in tensors if (m := re.fullmatch(r"synthesis\.b(\d{1,4})\.conv1\.weight", key)))
     layers = [key for key in tensors if re.fullmatch(r"mapping\.fc\d{1,3}\.weight", key)]
     try:
@@ -44,24 +46,24 @@ def architecture(tensors: dict[str, Tensor], path: Path) -> dict[str, Any]:
 
 def generator_arguments(config: dict[str, Any]) -> dict[str, Any]:
     """The arguments of Generator among the entries of a checkpoint's config."""
-    names = ("z_dim", "w_dim", "c_dim", "resolution", "mapping_layers", "channel_base", "channel_max", *FREE)
-    return {name: config[name] for name in names if name in config}
+    return {name: config[name] for name in (*TOLD, *WIDTHS, *UNTOLD) if name in config}
 
 
 def require_layout(tensors: dict[str, Tensor], config: dict[str, Any], path: Path) -> None:
     """ValueError unless `tensors` are exactly the float32, finite ones of the generator that `config` describes."""
     found = architecture(tensors, path)
-    for name, value in found.items():
-        # Wider bases give the same shapes when every layer is at channel_max: nothing is told by them then.
-        if name != "channel_base" and config.get(name) != value:
-            raise ValueError(f"{path} says {name} {config.get(name)!r} but its tensors say {value}: get an intact file")
-    for name in ("channel_base", *FREE):
-        value = config.get(name)
-        if value is not None or name != "conv_clamp":
-            _require_positive(name, value, path)
-    with torch.device("meta"):  # shapes only
-        network = Generator(**generator_arguments(config))
-    expected = {key: value.shape for key, value in network.state_dict().items()}
+    for name in TOLD:
+        if config.get(name) != found[name]:
+            raise ValueError(
+                f"{path} says {name} {config.get(name)!r} but its tensors say {found[name]}: get an intact file"
+            )
+    for name in WIDTHS:
+        if not isinstance(config.get(name), int):
+            raise ValueError(f"{path} says {name} {config.get(name)!r}, not a whole number: get an intact file")
+    _require_positive("lr_multiplier", config.get("lr_multiplier"), path)
+    if config.get("conv_clamp") is not None:
+        _require_positive("conv_clamp", config["conv_clamp"], path)
+    expected = shapes(generator_arguments(config))
     if different := sorted(expected.keys() ^ tensors.keys()):
         state = "lacks" if different[0] in expected else "should not have"
         raise ValueError(
@@ -71,11 +73,50 @@ def require_layout(tensors: dict[str, Tensor], config: dict[str, Any], path: Pat
         tensor = tensors[key]
         if tensor.shape != shape or tensor.dtype != torch.float32:
             raise ValueError(
-                f"{path} has {key} as {tuple(tensor.shape)} {tensor.dtype} where {tuple(shape)} float32 is needed: "
+                f"{path} has {key} as {tuple(tensor.shape)} {tensor.dtype} where {shape} float32 is needed: "
                 "only StyleGAN2 with 3x3 convolutions and channel_base // resolution channels is read"
             )
         if not torch.isfinite(tensor).all():
             raise ValueError(f"{path} has NaN or infinity in {key}: its training diverged, give an earlier checkpoint")
+
+
+def shapes(arguments: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """The tensors of Generator(**arguments) by name; told without making them, as a forged file may describe giants."""
+    w_dim, c_dim = arguments["w_dim"], arguments["c_dim"]
+    out: dict[str, tuple[int, ...]] = {"mapping.w_avg": (w_dim,)}
+    fan_in = arguments["z_dim"]
+    if c_dim:
+        out |= {"mapping.embed.weight": (w_dim, c_dim), "mapping.embed.bias": (w_dim,)}
+        fan_in += w_dim
+    for i in range(arguments["mapping_layers"]):
+        out |= {f"mapping.fc{i}.weight": (w_dim, fan_in), f"mapping.fc{i}.bias": (w_dim,)}
+        fan_in = w_dim
+    fan_in = 0
+    for size in resolutions(arguments["resolution"]):
+        fan_out = channels(size, arguments["channel_base"], arguments["channel_max"])
+        block = f"synthesis.b{size}"
+        if fan_in:
+            out |= _styled(f"{block}.conv0", fan_in, fan_out, w_dim, size)
+        else:
+            out[f"{block}.const"] = (fan_out, size, size)
+        out |= _styled(f"{block}.conv1", fan_out, fan_out, w_dim, size)
+        out |= _affine(f"{block}.torgb", fan_out, w_dim)
+        out |= {f"{block}.torgb.weight": (3, fan_out, 1, 1), f"{block}.torgb.bias": (3,)}
+        fan_in = fan_out
+    return out
+
+
+def _styled(name: str, fan_in: int, fan_out: int, w_dim: int, size: int) -> dict[str, tuple[int, ...]]:
+    return _affine(name, fan_in, w_dim) | {
+        f"{name}.weight": (fan_out, fan_in, 3, 3),
+        f"{name}.bias": (fan_out,),
+        f"{name}.noise_strength": (),
+        f"{name}.noise_const": (size, size),
+    }
+
+
+def _affine(name: str, fan_in: int, w_dim: int) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.affine.weight": (fan_in, w_dim), f"{name}.affine.bias": (fan_in,)}
 
 
 def _require_positive(name: str, value: Any, path: Path) -> None:

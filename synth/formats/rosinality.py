@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from synth.formats.layout import FREE, architecture, require_layout
+from synth.formats.layout import architecture, require_layout
 from synth.networks import Mapping
 
-LR_MULTIPLIER = 0.01  # of the mapping, fixed in that implementation
+FIXED = {"conv_clamp": None, "lr_multiplier": 0.01}  # in that implementation
 MEAN_SAMPLES, MEAN_SEED = 10_000, 0  # for the mean of w where the checkpoint has none
 
 # Their names within a layer -> ours.
@@ -46,7 +46,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not isinstance(state, dict) or "style.1.weight" not in state:
         raise ValueError(f"{path} is a torch file without rosinality's g_ema: give a checkpoint of stylegan2-pytorch")
     tensors = translate(state, path)
-    config = architecture(tensors, path) | FREE | {"lr_multiplier": LR_MULTIPLIER}
+    config = architecture(tensors, path) | FIXED
     average = content.get("latent_avg")
     known = isinstance(average, Tensor)
     tensors["mapping.w_avg"] = average.float().reshape(-1) if known else torch.zeros(config["w_dim"])
@@ -77,6 +77,8 @@ def translate(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
         name = _name(key)
         if name is None or not isinstance(value, Tensor):
             raise ValueError(f"{path} has an unknown entry {key!r}: only rosinality's StyleGAN2 generator is read")
+        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise ValueError(f"{path} has less data than {key!r} needs: get the file from its makers")
         out[name] = _shaped(name, value.float())
     return out
 
