@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -61,6 +62,8 @@ def _render_all(seeds: list[int], work: partial[int], bar: tqdm) -> None:
         for done in as_completed([pool.submit(work, seed) for seed in seeds]):
             done.result()
             bar.update()
+    except BrokenProcessPool as error:
+        raise OSError("a rendering process was killed: run the command again, it keeps what is complete.") from error
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -49,7 +49,11 @@ def render(head: Head, size: int = 256) -> Render:
 
 
 def render_poses(head: Head, poses: Sequence[tuple[float, float]], size: int = 256) -> list[Render]:
-    """Render one head in several (yaw, pitch) poses, degrees; geometry is built once."""
+    """Render one head in several (yaw, pitch) poses, degrees; geometry is built once.
+
+    Each is `render(head.turned(yaw, pitch), size)` but for single hairs: strands that any of the poses shows are
+    drawn in all of them.
+    """
     check_size(size)
     with _one_thread():
         return _renders([head.turned(*pose) for pose in poses], size)
