@@ -64,7 +64,7 @@ class Anatomy:
             return (2 * value - 1) * reach
 
         fem = i.femininity
-        smile = max(-0.12, (e.smile - 0.28) * 1.35)
+        smile = max(-0.2, (e.smile - 0.3) * 1.35)
         nose_length = 4.0 + swing(i.nose_length, 0.4) - 0.15 * fem
         skin = skin_colour(i)
         eye_half_height = 0.70 + swing(i.eye_height, 0.09) + 0.05 * fem
@@ -95,8 +95,8 @@ class Anatomy:
             nose_bridge=swing(i.nose_bridge, 0.3),
             mouth_y=-6.65 + swing(i.mouth_height, 0.25) - (nose_length - 4.1) * 0.5,
             mouth_half_width=2.55 + swing(i.mouth_width, 0.3) + 0.22 * max(smile, 0),
-            upper_lip=0.62 + swing(i.upper_lip, 0.18) + 0.10 * fem,
-            lower_lip=0.80 + swing(i.lower_lip, 0.19) + 0.10 * fem,
+            upper_lip=0.66 + swing(i.upper_lip, 0.2) + 0.12 * fem,
+            lower_lip=0.86 + swing(i.lower_lip, 0.22) + 0.12 * fem,
             ear=0.98 + swing(i.ear_size, 0.12),
             ear_flare=0.35 + swing(i.ear_flare, 0.22),
             forehead=swing(i.forehead, 0.5),

@@ -12,8 +12,8 @@ from synth.heads.maths import mix, step, stream
 
 # Square roots of linear reflectance (so that mixing looks even), from pale to deep brown.
 SKIN = (
-    (0.86, 0.69, 0.605),
-    (0.85, 0.65, 0.54),
+    (0.88, 0.715, 0.63),
+    (0.86, 0.665, 0.555),
     (0.80, 0.58, 0.45),
     (0.67, 0.45, 0.32),
     (0.50, 0.32, 0.22),
@@ -61,7 +61,7 @@ def iris_colour(identity: Identity) -> Tensor:
 def hair_colour(hair: Hair) -> Tensor:
     """(3,) linear hair reflectance: a lightness ramp, made redder or ashier by hue, then greyed or dyed."""
     colour = palette(HAIR, hair.lightness**1.1)
-    warm = (hair.hue - 0.5) * (1 - 0.65 * hair.lightness**2)
+    warm = hair.hue - 0.5
     red = torch.tensor([1 + 1.0 * max(0.0, warm), 1 - 0.35 * max(0.0, warm), 1 - 0.9 * max(0.0, warm)])
     ash = max(0.0, -warm)
     colour = mix(colour * red, colour.mean() * torch.tensor([1.03, 1.0, 0.96]), 0.9 * ash)

@@ -204,7 +204,7 @@ def _plausible(head: Head) -> Head:
     elif style < 0.36:
         femininity *= 1 - 0.6 * free
     age = i.age**1.3
-    grey = max(0.0, age + 0.25 * (h.grey - 0.5) - 0.72) * 3.2
+    grey = max(0.0, age + 0.25 * (h.grey - 0.5) - 0.62) * 2.6
     if style < 0.0588:  # bald heads are rarer than one style in seventeen
         style = style if h.grey > 0.4 else style + 0.06
     hair = replace(

@@ -125,7 +125,7 @@ def _picture(head: Head, camera: Camera, model: Model, spread: list[Spread], siz
     depth = torch.full((side * side,), -99.0)
     depth[pixel] = lit.position[2]
     lens = _lenses(camera, model, depth, side)
-    canvas[:, lens] = canvas[:, lens] * 0.95 + 0.012
+    canvas[:, lens] = canvas[:, lens] * 0.94 + 0.035
     share = functional.avg_pool2d((full == LABEL["hair"]).float().view(1, 1, side, side), ss)[0, 0]
     full[lens] = LABEL["eye_g"]
     image = develop(functional.avg_pool2d(canvas.view(1, 3, side, side), ss)[0], head.light)
