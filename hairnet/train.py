@@ -2,7 +2,7 @@
 
     python -m hairnet.train --pairs runs/demo/pairs --out runs/demo/hairnet                 a laptop, the built-in world
     python -m hairnet.train --pairs runs/x/pairs --out runs/x/hairnet --preset full --generator ffhq.pkl \\
-        --identity w600k_r50.onnx --parser 79999_iter.pth                                   one GPU
+        --identity model_ir_se50.pth --parser 79999_iter.pth --hair none                    one GPU
     torchrun --nproc-per-node 8 -m hairnet.train --pairs ... (the same flags)               several GPUs or machines
 
 The folder `out` gets hairnet.safetensors (the network), validation.png (hair donors, faces, results), log.jsonl (one
@@ -87,6 +87,8 @@ def main(
     rank, world, device = join_world(device)
     amp = has_bfloat16(device) if amp is None else amp
     recipe = recipe_for(preset, steps, batch, lr, seed, amp)
+    if identity == "builtin":
+        raise ValueError("--identity builtin only ever scores, a network must not learn to please it: give builtin-loss")
     if checkpoint_every < 1:
         raise ValueError(f"--checkpoint-every is {checkpoint_every}: it counts steps and is at least 1")
     if recipe.plan.batch % world or recipe.plan.pictures % world or recipe.plan.swaps % world:

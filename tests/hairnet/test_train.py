@@ -115,16 +115,17 @@ def test_the_learning_rate_warms_up_and_falls_to_a_hundredth(recipe):
     [
         (["--stpes", "5"], "--steps"),
         (["--steps", "0"], "--steps is 0"),
+        (["--identity", "builtin"], "only ever scores"),
         (["--amp", "yes"], "--amp is true or false"),
         (["--preset", "huge"], "--preset is one of"),
         (["--pairs", "missing"], "missing is not a folder"),
     ],
 )
 def test_a_wrong_flag_ends_with_one_sentence_before_anything_runs(world, tmp_path, capsys, words, message):
-    flags = ["--out", str(tmp_path / "out"), "--generator", str(world.generator), "--identity", str(world.embedder),
-             "--hair", "none", "--parser", str(world.parser), "--device", "cpu"]  # fmt: skip
-    if "--pairs" not in words:
-        flags += ["--pairs", str(world.pairs)]
+    flags = ["--out", str(tmp_path / "out"), "--generator", str(world.generator), "--hair", "none",
+             "--parser", str(world.parser), "--device", "cpu"]  # fmt: skip
+    for flag, value in (("--pairs", world.pairs), ("--identity", world.embedder)):
+        flags += [] if flag in words else [flag, str(value)]
     with pytest.raises(SystemExit) as end:
         run(main, flags + words)
     error = capsys.readouterr().err
