@@ -67,7 +67,7 @@ class Mapping(nn.Module):
                 x = self.get_submodule(name)(x)
             if psi != 1.0:
                 x = self.w_avg.lerp(x, psi)
-        return x.unsqueeze(1).expand(-1, self.num_ws, -1)
+        return x.unsqueeze(1).repeat(1, self.num_ws, 1)
 
     def _label_rows(self, label: Tensor | int | None, count: int) -> Tensor:
         """A class index or rows -> (count, c_dim) float32."""

@@ -47,8 +47,13 @@ def read_pickle(path: Path) -> Any:
     except Refused as error:
         raise ValueError(f"{path} is refused, nothing of it was run: {error}") from error
     except Exception as error:  # a damaged or forged pickle can raise anything
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{path} is a truncated or damaged pickle ({reason}): fetch it again") from error
+        raise ValueError(f"{path} is a truncated or damaged pickle ({first_words(error)}): fetch it again") from error
+
+
+def first_words(error: Exception) -> str:
+    """The first sentence of an error of torch or pickle, or its type; torch's go on for a page."""
+    text = str(error).strip().split("\n")[0].split(". ")[0]
+    return text[:200].rstrip(".") or type(error).__name__
 
 
 class _InertUnpickler(pickle.Unpickler):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -79,17 +80,17 @@ def _without_filters(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor
 def _settings(records: dict[str, Record], path: Path) -> dict[str, Any]:
     """conv_clamp and lr_multiplier, which must be the same everywhere; other settings must be StyleGAN2's own."""
     rules = {
-        "architecture": ("SynthesisBlock", "skip"),
-        "activation": ("SynthesisLayer", "lrelu"),
-        "use_noise": ("SynthesisLayer", True),
+        "architecture": (r"synthesis\.b\d+", "skip"),
+        "activation": (r"synthesis\.b\d+\.conv\d|mapping\.fc\d+", "lrelu"),
+        "use_noise": (r"synthesis\.b\d+\.conv\d", True),
     }
-    for setting, (class_name, needed) in rules.items():
+    for setting, (names, needed) in rules.items():
         for name, record in records.items():
             value = record.state.get(setting, needed)
-            if record.class_name == class_name and (type(value) is not type(needed) or value != needed):
+            if re.fullmatch(names, name) and (type(value) is not type(needed) or value != needed):
                 raise ValueError(f"{path} has {setting} {value!r} in {name}: only {needed!r} is read")
-    styled = [r for r in records.values() if r.class_name in ("SynthesisLayer", "ToRGBLayer")]
-    mapping = [r for name, r in records.items() if name.startswith("mapping.fc")]
+    styled = [r for name, r in records.items() if re.fullmatch(r"synthesis\.b\d+\.(conv\d|torgb)", name)]
+    mapping = [r for name, r in records.items() if re.fullmatch(r"mapping\.fc\d+", name)]
     return {
         "conv_clamp": _common(styled, "conv_clamp", path),
         "lr_multiplier": _common(mapping, "bias_gain", path),

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from synth.formats.inert import first_words
 from synth.formats.layout import architecture, require_layout
 from synth.networks import Mapping
 
@@ -93,8 +94,9 @@ def _load(path: Path) -> Any:
         reason = f"it asks for {named[1]}" if named else "it is damaged or holds more than numbers"
         raise ValueError(f"{path} is refused, nothing of it was run: {reason}; get the file from its makers") from error
     except Exception as error:  # a damaged or forged file can raise anything
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{path} is a truncated or damaged torch file ({reason}): fetch it again") from error
+        raise ValueError(
+            f"{path} is a truncated or damaged torch file ({first_words(error)}): fetch it again"
+        ) from error
 
 
 def _name(key: str) -> str | None:

@@ -56,6 +56,14 @@ def test_psi_moves_w_towards_its_mean(generator):
     assert torch.allclose(generator.mapping(z, psi=0.7), generator.w_avg + 0.7 * (w - generator.w_avg), atol=1e-6)
 
 
+def test_single_rows_of_ws_can_be_edited_in_place(generator):
+    with torch.no_grad():
+        ws = generator.mapping(latents([0], 8))
+    before = ws.clone()
+    ws[:, 2] += 1
+    assert torch.equal(ws[:, 3], before[:, 3])
+
+
 def test_a_lower_resolution_is_the_lower_part_of_the_network(generator):
     assert pictures(generator, resolution=8).shape == (4, 3, 8, 8)
     small = Generator(8, 12, 8, mapping_layers=2, channel_base=256, channel_max=16)
