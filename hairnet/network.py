@@ -37,7 +37,7 @@ class NetworkConfig:
         if not 0 < sum(self.blocks) < 1000 or len(self.blocks) > 16:
             raise ValueError(f"blocks {self.blocks}: a network has 1 to 16 stages and fewer than 1000 blocks")
         if self.size // self.stem_stride >> len(self.widths) < self.pool:
-            raise ValueError(f"size {self.size} is too small: after all its halvings less than pool {self.pool} px remain")
+            raise ValueError(f"size {self.size} is halved to less than pool {self.pool} px: take another size")
 
     @classmethod
     def read(cls, fields: dict) -> NetworkConfig:
@@ -64,7 +64,7 @@ PAPER: dict = dict(
 )
 
 
-# Of all leaky ReLUs. ArcFace learns it per channel (PReLU, starting here), which takes a third of a CPU's time in training.
+# Of all leaky ReLUs. ArcFace learns it per channel (PReLU, starting here): a third of a CPU's time in training.
 SLOPE = 0.25
 
 

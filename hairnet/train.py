@@ -88,7 +88,7 @@ def main(
     amp = has_bfloat16(device) if amp is None else amp
     recipe = recipe_for(preset, steps, batch, lr, seed, amp)
     if identity == "builtin":
-        raise ValueError("--identity builtin only ever scores, a network must not learn to please it: give builtin-loss")
+        raise ValueError("--identity builtin only ever scores, nothing may learn to please it: give builtin-loss")
     if checkpoint_every < 1:
         raise ValueError(f"--checkpoint-every is {checkpoint_every}: it counts steps and is at least 1")
     if recipe.plan.batch % world or recipe.plan.pictures % world or recipe.plan.swaps % world:
