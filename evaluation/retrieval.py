@@ -132,8 +132,9 @@ def open_setup(network: str, generator: str | None, embedder: str, psi: float, d
 
 def refuse_a_judge_that_trained(scorer: Path, network: Path, config: dict[str, Any]) -> None:
     """ValueError when a loss has used the scoring embedder: its figure would show the training, not the transfer."""
-    digest, kind = sha256(scorer), load_network(scorer)[1]["kind"]
-    reason = None
+    digest, reason = sha256(scorer), None
+    # Only our own files say what they are for; a published face network is taken at its word.
+    kind = load_network(scorer)[1]["kind"] if scorer.suffix == ".safetensors" else "embedder"
     if digest in str(config):  # the config names, by sha256, all that the network was trained with
         reason = f"{network} was trained with it"
     elif digest == loss_digest():
