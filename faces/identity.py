@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from data.images import to_tensor
 from data.weights import load_network, resolve
 from faces.align import align
+from faces.onnx import OnnxNetwork
 from faces.parsing import build, check_crop, ready, resized
 from faces.published import IRSE50, PUBLISHED, load_published
 
@@ -125,21 +126,21 @@ class Embedder(nn.Module):
 
 
 class PublishedEmbedder(Embedder):
-    """ArcFace's IR-SE50 behind the same door: it sees the face's part of the FFHQ crop, at 112 px."""
+    """An ArcFace network of others behind the same door: it sees the face's part of the FFHQ crop, in [-1, 1]."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, network: nn.Module, size: int) -> None:
         nn.Module.__init__(self)
-        self.input_size, self.dimensions = 256, 512
-        self.network = load_published(path, IRSE50())
+        self.input_size = 256  # px: of the crop that a photo is cut to
+        self.network, self.size = network, size
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) in [-1, 1] -> (N, 512) float32 of unit length."""
+        """(N, 3, H, W) in [-1, 1] -> (N, D) float32 of unit length."""
         check_crop(x)
         height, width = x.shape[-2:]
         top, bottom, left, right = FACE
         rows = slice(round(top * height / 256), round(bottom * height / 256))
         columns = slice(round(left * width / 256), round(right * width / 256))
-        return self.network(resized(x[:, :, rows, columns], 112)).float()
+        return F.normalize(self.network(resized(x[:, :, rows, columns], self.size)).float(), dim=1)
 
 
 def new_embedder(body: str, dimensions: int = 128, input_size: int = 64) -> Embedder:
@@ -152,13 +153,17 @@ def load_embedder(name: str | Path = "builtin", device: str | torch.device | Non
 
     Args:
         name: "builtin" (only ever scores), "builtin-loss" (for losses), "builtin-hair" (hair descriptor) or the path
-            of a .safetensors embedder of any of these kinds, or of ArcFace's IR-SE50 (model_ir_se50.pth).
+            of a .safetensors embedder of any of these kinds, of ArcFace's IR-SE50 (model_ir_se50.pth), or of an
+            ArcFace network as ONNX whose input is RGB in [-1, 1], such as insightface's (w600k_r50.onnx).
         device: None: cuda where there is one, else the CPU.
     """
     kind = KINDS.get(str(name))
     path = resolve("builtin" if kind else name, kind or "embedder")
     if path.suffix in PUBLISHED:
-        return ready(PublishedEmbedder(path), device)
+        return ready(PublishedEmbedder(load_published(path, IRSE50()), 112), device)
+    if path.suffix == ".onnx":
+        network = OnnxNetwork(path).eval()
+        return ready(PublishedEmbedder(network, network.size), device)
     tensors, config = load_network(path)
     if config["kind"] not in KINDS.values():
         raise ValueError(f"{path} holds a network of kind {config['kind']}: give one of {', '.join(KINDS.values())}")
