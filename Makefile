@@ -10,11 +10,12 @@ SEEDS      ?= 0-4095
 SHARD_SIZE ?= 512
 ATTRIBUTES ?= yaw,hair_length,hair_volume,hair_lightness
 PRESET     ?= demo
+PROCESSES  ?= 2
 
 STAMP := .venv/.installed
 RUN_PYTHON := .venv/bin/python -m
 
-.PHONY: setup dataset directions train evaluate test test-slow lint bench
+.PHONY: setup dataset directions train evaluate builtin test test-slow lint bench
 
 setup: $(STAMP)
 
@@ -31,22 +32,38 @@ $(STAMP): pyproject.toml
 
 # glibc's malloc otherwise gives large tensors back to the system and faults them in again on every pass: synthesis on one
 # core is up to 1.3 times as fast this way at 64 px, 1.6 times at 256 px.
-dataset directions train evaluate: export MALLOC_MMAP_MAX_ := 0
-dataset directions train evaluate: export MALLOC_TRIM_THRESHOLD_ := 4294967296
+dataset directions train evaluate builtin: export MALLOC_MMAP_MAX_ := 0
+dataset directions train evaluate builtin: export MALLOC_TRIM_THRESHOLD_ := 4294967296
 
 dataset: setup
 	$(RUN_PYTHON) synth.sample --generator $(GENERATOR) --seeds $(SEEDS) --shard-size $(SHARD_SIZE) --out $(RUN)/faces
 
 directions: dataset
 	$(RUN_PYTHON) directions.measure $(RUN)/faces
-	$(RUN_PYTHON) directions.fit $(RUN)/faces --attributes $(ATTRIBUTES) --out $(RUN)/directions
-	$(RUN_PYTHON) directions.pairs $(RUN)/faces --directions $(RUN)/directions --out $(RUN)/pairs
+	$(RUN_PYTHON) directions.fit $(RUN)/faces --generator $(GENERATOR) --attributes $(ATTRIBUTES) --out $(RUN)/directions
+	$(RUN_PYTHON) directions.pairs $(RUN)/faces --generator $(GENERATOR) --directions $(RUN)/directions --out $(RUN)/pairs
 
 train: directions
-	$(RUN_PYTHON) hairnet.train --pairs $(RUN)/pairs --out $(RUN)/hairnet --preset $(PRESET)
+	$(RUN_PYTHON) hairnet.train --pairs $(RUN)/pairs --generator $(GENERATOR) --out $(RUN)/hairnet --preset $(PRESET)
 
 evaluate: setup
 	$(RUN_PYTHON) evaluation.retrieval --gallery 1000 --queries 200
+
+# The shipped networks, each from its recipe: renders first, then what reads faces, what makes them, what transfers hair.
+builtin: setup
+	$(RUN_PYTHON) recipes.renders --set faces --out runs/renders/faces
+	$(RUN_PYTHON) recipes.renders --set people --out runs/renders/people
+	$(RUN_PYTHON) recipes.parser --renders runs/renders/faces
+	for kind in embedder embedder-loss hair; do \
+	    $(RUN_PYTHON) recipes.identity --kind $$kind --renders runs/renders/people || exit 1; done
+	$(RUN_PYTHON) recipes.generator_data --out runs/builtin/renders
+	OMP_NUM_THREADS=1 $(RUN_PYTHON) torch.distributed.run --standalone --nproc-per-node $(PROCESSES) \
+	    -m recipes.generator runs/builtin/renders --out runs/builtin/generator
+	cp runs/builtin/generator/generator.safetensors data/weights/generator.safetensors
+	$(RUN_PYTHON) data.weights data/weights/generator.safetensors
+	$(RUN_PYTHON) recipes.hairnet --out runs/builtin/hairnet --ship
+	mkdir -p data/weights/directions
+	cp runs/builtin/hairnet/directions/*.json data/weights/directions/
 
 test: setup
 	.venv/bin/pytest -n 2 -m "not slow and not gpu"

@@ -1,7 +1,9 @@
 """One network is one safetensors file: its tensors, and its config as JSON in the file's header.
 
 `config` always has "kind" (generator, parser, embedder, ...) and "recipe" (command, seed, figures known when saved).
-The shipped networks lie in data/weights/; index.json there holds the sha256 of each.
+The shipped networks lie in data/weights/; index.json there holds the sha256 of each, put there by
+
+    python -m data.weights data/weights/generator.safetensors
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import safetensors
 import safetensors.torch
 import torch
 
+from data.command import run
 from data.files import atomic_path, read_json, sha256, sweep_temporaries, write_json
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -76,11 +79,22 @@ def resolve(name: str | Path, kind: str) -> Path:
     return path
 
 
+def main(file: Path) -> None:
+    """Records the sha256 of a network in data/weights/, so that it counts as shipped.
+
+    Args:
+        file: a file below data/weights/
+    """
+    register(file)
+
+
 def register(path: str | Path) -> None:
     """Records the sha256 and size of a file below data/weights/ in index.json (several recipes may do so at once)."""
     import fcntl  # here, since only those who make weights need a system that has it
 
     path = Path(path).resolve()
+    if not path.is_file() or not path.is_relative_to(WEIGHTS.resolve()):
+        raise ValueError(f"{path} is not a file below {WEIGHTS}: put it there first")
     name = path.relative_to(WEIGHTS.resolve()).as_posix()
     folder = os.open(WEIGHTS, os.O_RDONLY)
     try:
@@ -90,3 +104,7 @@ def register(path: str | Path) -> None:
         write_json(WEIGHTS / INDEX, dict(sorted(index.items())))
     finally:
         os.close(folder)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -117,6 +117,14 @@ def test_the_index_keeps_what_was_registered_before_and_names_subfolders(shelf: 
     assert list(read_json(shelf / "index.json")) == ["directions/yaw.json", "hair.safetensors"]
 
 
+def test_only_files_on_the_shelf_are_registered(shelf: Path, tmp_path_factory: pytest.TempPathFactory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "parser.safetensors"
+    elsewhere.touch()
+    for path in (elsewhere, shelf / "none.safetensors"):
+        with pytest.raises(ValueError, match="is not a file below"):
+            register(path)
+
+
 def test_every_shipped_file_is_the_registered_one():
     index = weights.WEIGHTS / weights.INDEX
     if not index.is_file():
