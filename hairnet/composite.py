@@ -18,9 +18,11 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter, grey_dilation
 
 from faces.align import inner_face
+from faces.labels import LABEL
 
-BACKGROUND, SKIN, HAIR, HAT, CLOTH = 0, 1, 13, 14, 18
+BACKGROUND, SKIN, HAIR = LABEL["background"], LABEL["skin"], LABEL["hair"]
 SOFT = 0.008  # of the side: sigma of the masks' edges
+LEAST_SPACE = 0.002  # of the crop: less background than this cannot be spread
 REACH = 0.02  # of the side: old hair is wider than the parser says by its loose strands
 
 
@@ -62,10 +64,12 @@ def composite(photo: Layers, made: Layers, points: np.ndarray) -> tuple[np.ndarr
     new = _soft(_steep(made.hair), size)
     old = _soft(_wider(_steep(photo.hair), size), size) * (1 - face)
     gone = old * (1 - new)
-    behind = made.classes[BACKGROUND] / (1 - made.hair + 1e-3)  # of what is seen where there is no hair
-    behind = _soft(np.clip(behind, 0, 1), size)[..., None]
-    matched = match_tones(made, photo, face)
-    filled = behind * spread(photo.pixels, photo.classes[BACKGROUND] * (1 - old)) + (1 - behind) * matched
+    filled = match_tones(made, photo, face)
+    open_space = photo.classes[BACKGROUND] * (1 - old)
+    if open_space.mean() > LEAST_SPACE:
+        behind = made.classes[BACKGROUND] / (1 - made.hair + 1e-3)  # of what is seen where there is no hair
+        behind = _soft(np.clip(behind, 0, 1), size)[..., None]
+        filled = filled + behind * (spread(photo.pixels, open_space) - filled)
     picture = photo.pixels + gone[..., None] * (filled - photo.pixels)
     picture = picture + new[..., None] * (made.pixels - picture)
     return np.rint(picture).clip(0, 255).astype(np.uint8), np.clip(new + gone, 0, 1).astype(np.float32)
@@ -89,17 +93,16 @@ def match_tones(made: Layers, photo: Layers, face: np.ndarray) -> np.ndarray:
 
 def spread(pixels: np.ndarray, known: np.ndarray) -> np.ndarray:
     """(S,S,3) pixels where `known` (S,S) is 1, and smooth continuations of them where it is 0 (push-pull pyramid)."""
-    colour = torch.from_numpy(np.ascontiguousarray((pixels * known[..., None]).transpose(2, 0, 1)))[None].float()
-    weight = torch.from_numpy(np.ascontiguousarray(known))[None, None].float()
-    levels = [(colour, weight)]
-    while levels[-1][0].shape[-1] > 1:
-        levels.append(tuple(F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False) for x in levels[-1]))  # type: ignore[arg-type]
-    coarse = levels[-1][0] / (levels[-1][1] + 1e-6)
-    for colour, weight in reversed(levels[:-1]):
-        grown = F.interpolate(coarse, colour.shape[-2:], mode="bilinear", align_corners=False)
-        trust = weight.clamp(0, 1)
-        coarse = colour / (weight + 1e-6) * trust + grown * (1 - trust)
-    return coarse[0].numpy().transpose(1, 2, 0)
+    weighed = np.concatenate([pixels * known[..., None], known[..., None]], 2).astype(np.float32)
+    levels = [torch.from_numpy(weighed.transpose(2, 0, 1).copy())[None]]  # (1,4,s,s): colour times weight, weight
+    while levels[-1].shape[-1] > 1:
+        levels.append(F.avg_pool2d(levels[-1], 2, ceil_mode=True, count_include_pad=False))
+    filled = levels[-1][:, :3] / (levels[-1][:, 3:] + 1e-6)
+    for level in reversed(levels[:-1]):
+        colour, weight = level[:, :3], level[:, 3:]
+        grown = F.interpolate(filled, colour.shape[-2:], mode="bilinear", align_corners=False)
+        filled = torch.lerp(grown, colour / (weight + 1e-6), weight.clamp(0, 1))
+    return filled[0].numpy().transpose(1, 2, 0)
 
 
 def _steep(probability: np.ndarray) -> np.ndarray:

@@ -13,7 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-HAIR = 13  # of the labels in CelebAMask-HQ's order
+from faces.labels import LABEL
+
+HAIR = LABEL["hair"]
 EPSILON = 0.03  # where Charbonnier turns from a square into an absolute value: about 4 of 255 levels
 Embed = Callable[[Tensor], Tensor]
 
