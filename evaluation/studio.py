@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 
 from data.images import to_tensor, to_uint8
-from faces import detect_batch
-from faces.identity import load_embedder
+from faces import detect_batch, load_embedder
 from faces.pose import yaw_from_points
 from hairnet import load_network
 from hairnet.split import template_points

@@ -140,6 +140,12 @@ def test_a_judge_of_losses_is_refused_even_for_a_network_it_has_not_trained(worl
         open_setup(str(network), None, str(world.loss), 1.0, "cpu")
 
 
+def test_a_published_face_network_may_judge(world: World, tmp_path: Path) -> None:
+    judge_file = tmp_path / "judge.onnx"  # opening a setup reads no more of it than its bytes
+    judge_file.write_bytes(b"some other network")
+    assert open_setup(str(world.network), None, str(judge_file), 1.0, "cpu").embedder == judge_file
+
+
 def test_another_generator_than_the_network_s_is_refused(world: World, tmp_path: Path) -> None:
     from synth.generator import load_generator, save_generator
 
