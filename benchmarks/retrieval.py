@@ -1,6 +1,7 @@
 """Exact ranks of 1,000 mates among 100,000 x 512: `evaluation.rank_of_mate` against a full sort by numpy.
 
-Both are timed in turns in one process, so their ratio is of one machine at one time; both must give the same ranks.
+Both are timed in turns in one process, so their ratio is of one machine at one time; both must give the same ranks. On a
+machine with other work, set OMP_NUM_THREADS=1: threads that wait for each other would be measured instead.
 
     python -m benchmarks.retrieval
 """
