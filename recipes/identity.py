@@ -1,9 +1,9 @@
 """Makes the built-in embedders: renders in, one network of `data/weights/` out.
 
-    python -m recipes.renders --set people --out runs/renders/people    # 2,000 persons x 6 hairstyles x 2 poses, 64 px
-    python -m recipes.identity --kind embedder                          # who it is; only ever scores
-    python -m recipes.identity --kind embedder-loss                     # who it is; for losses
-    python -m recipes.identity --kind hair                              # which hair it wears
+    python -m recipes.renders --set people --out runs/renders/people    # 0.05 s per render and core
+    python -m recipes.identity --kind embedder                          # who it is; only ever scores: 7 minutes
+    python -m recipes.identity --kind embedder-loss                     # who it is; for losses: 5 minutes
+    python -m recipes.identity --kind hair                              # which hair it wears: 7 minutes of one core
 
 The two identity networks differ in architecture (faces.identity), in the persons they are trained on (even and odd
 numbers), in seed and in the order of what they see: what pleases the one need not please the other. Classes are persons

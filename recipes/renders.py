@@ -1,7 +1,7 @@
 """Training renders of procedural heads, as shards beside each other in a folder.
 
-    python -m recipes.renders --set faces  --out runs/renders/faces         # for the parser
-    python -m recipes.renders --set people --out runs/renders/people        # for the embedders and the hair descriptor
+    python -m recipes.renders --set faces  --out runs/renders/faces     # for the parser: 6,000 renders of 64 px
+    python -m recipes.renders --set people --out runs/renders/people    # for the embedders: 2,400 persons x 4 hairstyles
 
 `faces`: independent heads. Columns: image (N, S, S, 3) uint8, labels (N, S, S) uint8 in CelebAMask-HQ's order, yaw,
 pitch, roll (N,) float32 degrees, landmarks68 (N, 68, 2) float32 pixels, seed (N,) int64.
@@ -160,8 +160,8 @@ def main(
     set: Literal["faces", "people"],
     out: Path,
     heads: int | None = None,
-    wigs: int = 6,
-    poses: int = 2,
+    wigs: int = 4,
+    poses: int = 1,
     size: int = 64,
     first: int = 0,
     shard_size: int = 256,
@@ -172,7 +172,7 @@ def main(
     Args:
         set: faces (independent heads with labels) or people (persons x hairstyles)
         out: folder for the shards
-        heads: faces: number of heads, default 10000; people: number of persons and of hairstyles, default 2000
+        heads: faces: number of heads, default 6000; people: number of persons and of hairstyles, default 2400
         wigs: people: how many hairstyles each person wears
         poses: renders of each head in different poses; they share the geometry, which is two thirds of the work
         size: side of the renders in pixels, 16 to 1024
@@ -180,7 +180,7 @@ def main(
         shard_size: renders per file
         workers: processes, one thread each (none: one per core)
     """
-    heads = heads or (10_000 if set == "faces" else 2_000)
+    heads = heads or (6_000 if set == "faces" else 2_400)
     plan = Plan(set, heads, wigs if set == "people" else 1, poses, size, first, shard_size)
     write_set(plan, out, workers)
     print(f"{plan.rows} renders of {size} px in {out}")
