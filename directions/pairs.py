@@ -37,7 +37,9 @@ from directions.turn import fit_turn, stored_turn
 TURN, REPORT, PICTURE = "turn.json", "report.json", "pairs.png"
 STREAM = 1  # the gaps' own random stream: the seed alone has drawn z
 LEAST_CHECKED = 8
-SHOWN = 8
+SHOWN = 12
+PAIRS_IN_ROW = 4
+PARTS = ("face", "hair")
 
 
 def main(
@@ -180,8 +182,7 @@ def verify(
         "faces_found": known.mean(),
     }
     drift = {name: _drift(measured[name], gaps, sd[name]) for name in HAIR_ATTRIBUTES}
-    captions = [[caption("yaw", value) for value in pair] for pair in measured["yaw"][:SHOWN]]
-    return {"checked": len(gaps), "yaw_gap": gap, "drift": drift}, strip(images[:SHOWN], captions)
+    return {"checked": len(gaps), "yaw_gap": gap, "drift": drift}, _picture(images, measured["yaw"])
 
 
 def _drift(pairs: np.ndarray, gaps: np.ndarray, sd: float) -> dict[str, float]:
@@ -196,6 +197,15 @@ def _drift(pairs: np.ndarray, gaps: np.ndarray, sd: float) -> dict[str, float]:
         "mean_sd": change[known].mean(),
         "mean_sd_per_40_deg": 40 * slope,
     }
+
+
+def _picture(images: np.ndarray, yaw: np.ndarray) -> Image.Image:
+    """Some of (N, 2, H, W, 3) pairs, face and hair source side by side, with their measured (N, 2) yaw."""
+    count = min(SHOWN, len(images)) // PAIRS_IN_ROW * PAIRS_IN_ROW
+    columns = 2 * PAIRS_IN_ROW
+    values = yaw[:count].reshape(-1, columns)
+    rows = [[f"{PARTS[k % 2]}, {caption('yaw', value)}" for k, value in enumerate(row)] for row in values]
+    return strip(images[:count].reshape(-1, columns, *images.shape[2:]), rows)
 
 
 def _directions(folder: Path, network: Any) -> tuple[Direction, list[Direction]]:
