@@ -33,9 +33,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     temporary = path.with_name(f".tmp-{HOST}-{os.getpid()}-{path.name}")
     try:
         yield temporary
-        _sync(temporary)
+        sync(temporary)
         os.replace(temporary, path)
-        _sync(path.parent)
+        sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -47,6 +47,15 @@ def sweep_temporaries(folder: str | Path) -> None:
         match = pattern.match(path.name)
         if match and not _alive(int(match[1])):
             path.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Waits until the file's bytes, or the folder's names, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def sha256(path: str | Path) -> str:
@@ -88,15 +97,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value
-
-
-def _sync(path: Path) -> None:
-    """Waits until the file's bytes, or the folder's names, are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _alive(pid: int) -> bool:

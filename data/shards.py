@@ -18,13 +18,14 @@ import os
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from data.files import atomic_path, sweep_temporaries
+from data.files import atomic_path, sweep_temporaries, sync
 
 Array = np.ndarray | tuple[tuple[int, ...], Any, Iterable[np.ndarray]]  # whole, or (shape, dtype, batches of rows)
 CHUNK_BYTES = 1 << 18  # of everything but images: a latent's automatic chunk would hold a part of several rows
@@ -67,9 +68,7 @@ def write_arrays(path: str | Path, arrays: dict[str, Array], attrs: dict[str, An
             for name in sorted(attrs):
                 file.attrs[name] = attrs[name]
             digests = {name: _write(file, name, array) for name, array in sorted(arrays.items())}
-        descriptor = os.open(temporary, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
+        sync(temporary)
         _verify(temporary, path, digests)
 
 
@@ -119,12 +118,12 @@ class Shards:
     def __len__(self) -> int:
         return int(self.starts[-1])
 
-    @property
+    @cached_property
     def seeds(self) -> np.ndarray:
         """(N,) int64"""
         return np.concatenate([read_arrays(path, ["seed"])["seed"] for path in self.paths])
 
-    @property
+    @cached_property
     def w(self) -> np.ndarray:
         """(N, w_dim) float32"""
         return np.concatenate([read_arrays(path, ["w"])["w"] for path in self.paths])
@@ -176,7 +175,8 @@ class Shards:
         return self._images[k]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_images": OrderedDict()}
+        left = {name: value for name, value in self.__dict__.items() if name not in ("seeds", "w")}  # large, read again
+        return {**left, "_images": OrderedDict()}
 
 
 def check_same(attrs: dict[str, Any], others: dict[str, Any], path: Path) -> None:
