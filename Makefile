@@ -56,9 +56,9 @@ builtin: setup
 	$(RUN_PYTHON) recipes.parser --renders runs/renders/faces
 	for kind in embedder embedder-loss hair; do \
 	    $(RUN_PYTHON) recipes.identity --kind $$kind --renders runs/renders/people || exit 1; done
-	$(RUN_PYTHON) recipes.generator_data --out runs/builtin/renders
+	$(RUN_PYTHON) recipes.generator_data --out runs/renders/pairs
 	OMP_NUM_THREADS=1 $(RUN_PYTHON) torch.distributed.run --standalone --nproc-per-node $(PROCESSES) \
-	    -m recipes.generator runs/builtin/renders --out runs/builtin/generator
+	    -m recipes.generator runs/renders/pairs --out runs/builtin/generator
 	cp runs/builtin/generator/generator.safetensors data/weights/generator.safetensors
 	$(RUN_PYTHON) data.weights data/weights/generator.safetensors
 	$(RUN_PYTHON) recipes.hairnet --out runs/builtin/hairnet --ship

@@ -1,7 +1,7 @@
 """Trains the built-in generator on rendered heads.
 
-    python -m recipes.generator_data --out runs/builtin/renders
-    torchrun --nproc-per-node 2 -m recipes.generator runs/builtin/renders --out runs/builtin/generator
+    python -m recipes.generator_data --out runs/renders/pairs
+    torchrun --nproc-per-node 2 -m recipes.generator runs/renders/pairs --out runs/builtin/generator
 
 Give each process one thread (OMP_NUM_THREADS=1) and one core. The same command again resumes a broken run and gives the
 same weights as an undisturbed one.
@@ -41,8 +41,8 @@ def main(
     renders: Path,
     *,
     out: Path,
-    paired: str = "16:120,32:130,64:130",
-    adversarial: float = 55.0,
+    paired: str = "16:60,32:90,64:110",
+    adversarial: float = 25.0,
     batch: int = 64,
     seed: int = 0,
     w_dim: int = 128,

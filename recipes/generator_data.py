@@ -25,7 +25,7 @@ from synth import heads, latents
 Task = tuple[Path, list[int], int]  # file, seeds, image size
 
 
-def main(*, out: Path, images: int = 18_000, size: int = 64, shard_size: int = 250, workers: int = 0) -> None:
+def main(*, out: Path, images: int = 16_000, size: int = 64, shard_size: int = 250, workers: int = 0) -> None:
     """Renders heads for recipes.generator.
 
     Args:

@@ -61,7 +61,7 @@ def edits() -> tuple[np.ndarray, list[list[str]]]:
 
 
 def transfers() -> np.ndarray:
-    """((F + 1) * (H + 1), S, S, 3) uint8: hair donors above, face donors at the left, what the network draws between."""
+    """((F + 1) (H + 1), S, S, 3) uint8: hair donors above, face donors at the left, results between."""
     net = load_network("builtin")
     faces, hairs = samples(FACES), samples(HAIRS)
     with torch.no_grad():
