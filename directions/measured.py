@@ -35,14 +35,16 @@ class MeasuredFaces:
 
 def read_faces(shards: Shards) -> MeasuredFaces:
     """All faces of a folder that directions.measure has measured with one parser."""
+    psi, generator = shards.attrs.get("psi"), shards.attrs.get("generator_sha256")
+    if not isinstance(psi, float) or not isinstance(generator, str):
+        raise ValueError(f"{shards.paths[0]} does not say psi and generator: make it with `python -m synth.sample`")
     columns = {name: shards.attributes(name) for name in ATTRIBUTES}
     scored = [read_attrs(attributes_path(path)) for path in shards.paths]
     if len({attrs.get("parser_sha256") for attrs in scored}) > 1:
         raise ValueError(f"{shards.folder} was measured with several parsers: delete its *.attributes.h5 and measure")
     told = [name for name in scored[0] if name.startswith("version_") or name == "parser_sha256"]
-    psi = float(shards.attrs["psi"])
     scorer = {name: scored[0][name] for name in told}
-    return MeasuredFaces(shards.seeds, shards.w, columns, str(shards.attrs["generator_sha256"]), psi, scorer)
+    return MeasuredFaces(shards.seeds, shards.w, columns, generator, psi, scorer)
 
 
 def open_faces(
@@ -58,7 +60,8 @@ def open_faces(
         raise ValueError(f"{shards.folder} was sampled from another generator than {generator}: give it as --generator")
     if sha256(resolve(parser, "parser")) != faces.scorer.get("parser_sha256"):
         raise ValueError(f"{shards.folder} was measured with another parser than {parser}: give it as --parser")
-    return faces, network, Renderer(network, int(shards.attrs["image_size"]), str(shards.attrs["noise"]))
+    size = shards.images([0]).shape[1]
+    return faces, network, Renderer(network, size, "none" if shards.attrs.get("noise") == "none" else "const")
 
 
 def _sd(column: np.ndarray) -> float:

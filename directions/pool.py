@@ -13,6 +13,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 
 import numpy as np
@@ -25,6 +26,7 @@ from directions.attributes import ATTRIBUTES, BATCH, Measurer
 Columns = dict[str, np.ndarray]  # {attribute: (N,) float32}
 Measure = Callable[[np.ndarray], Columns]  # (N, H, W, 3) uint8 -> Columns
 
+_KILLED = "a measuring process was killed: run the command again, with fewer --workers if memory is short"
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -70,7 +72,9 @@ class MeasuringPool:
         before = {name: os.environ.get(name) for name in _THREADS}
         os.environ.update(dict.fromkeys(_THREADS, "1"))  # read by the processes as they start, before torch is there
         try:
-            return self._executor.map(function, batches)
+            return _results(self._executor.map(function, batches))
+        except BrokenProcessPool as error:
+            raise ChildProcessError(_KILLED) from error
         finally:
             for name, value in before.items():
                 os.environ.pop(name) if value is None else os.environ.update({name: value})
@@ -80,6 +84,14 @@ def join(parts: Iterable[Columns]) -> Columns:
     """Columns of consecutive batches as one."""
     parts = list(parts)
     return {name: np.concatenate([part[name] for part in parts]) for name in ATTRIBUTES}
+
+
+def _results(results: Iterator[Columns]) -> Iterator[Columns]:
+    """The same, with a sentence for a process that was killed (by hand, or for want of memory)."""
+    try:
+        yield from results
+    except BrokenProcessPool as error:
+        raise ChildProcessError(_KILLED) from error
 
 
 _measurer: Measurer

@@ -1,6 +1,7 @@
 """Measuring shards of a tiny generator with a tiny parser."""
 
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -121,3 +122,13 @@ def test_a_killed_run_leaves_whole_files_no_processes_and_ends_with_the_same_byt
     assert done.returncode == 0, done.stderr
     for path in sorted(measured.iterdir()):
         assert sha256(folder / path.name) == sha256(path)
+
+
+def test_a_killed_worker_ends_the_run_in_one_sentence(measured: Path, parser: Path):
+    images = Shards(measured).images(np.arange(32))
+    with MeasuringPool(str(parser), "cpu", workers=1) as pool:
+        pool(images)
+        for process in multiprocessing.active_children():
+            process.kill()
+        with pytest.raises(ChildProcessError, match="a measuring process was killed"):
+            pool(images)
