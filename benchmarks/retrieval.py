@@ -1,7 +1,7 @@
 """Exact ranks of 1,000 mates among 100,000 x 512: `evaluation.rank_of_mate` against a full sort by numpy.
 
-Both are timed in turns in one process, so their ratio is of one machine at one time; both must give the same ranks. On a
-machine with other work, set OMP_NUM_THREADS=1: threads that wait for each other would be measured instead.
+Both are timed in turns in one process, so their ratio is of one machine at one time; both must give the same ranks. On
+a machine with other work, set OMP_NUM_THREADS=1: threads that wait for each other would be measured instead.
 
     python -m benchmarks.retrieval
 """
@@ -26,11 +26,13 @@ def main(*, queries: int = 1000, gallery: int = 100_000, numbers: int = 512, rou
         numbers: numbers per embedding
         rounds: timings of each; the best is printed
     """
-    rng = np.random.RandomState(0)
-    rows = unit(rng.randn(gallery, numbers).astype(np.float32))
-    mate = rng.randint(0, gallery, queries)
+    rng = np.random.default_rng(0)
+    rows = unit(rng.standard_normal((gallery, numbers), np.float32))
+    mate = rng.integers(0, gallery, queries)
     # As far from its mate as a query that is usually found, sometimes not.
-    asked = unit(rows[mate] + unit(rng.randn(queries, numbers).astype(np.float32)) * rng.uniform(0, 6, (queries, 1)))
+    asked = unit(
+        rows[mate] + unit(rng.standard_normal((queries, numbers), np.float32)) * rng.uniform(0, 6, (queries, 1))
+    )
     ours, theirs = (lambda: rank_of_mate(asked, rows, mate)), (lambda: sorted_ranks(asked, rows, mate))
     assert_same(ours(), theirs())
     seconds: dict[str, list[float]] = {"ours": [], "sort": []}
