@@ -71,7 +71,7 @@ def main(
     Args:
         pairs: folder of pair files that directions.pairs has written for this generator
         out: folder for the network, its validation picture, the log and the checkpoints
-        preset: demo (2 cores, 6 minutes), builtin (the shipped network: hours) or full (256 px IR-SE50 encoders, GPUs)
+        preset: demo (2 cores, 6 minutes), builtin (the shipped network) or full (256 px IR-SE50 encoders, GPUs)
         generator: "builtin", our .safetensors, NVIDIA's .pkl or rosinality's .pt
         identity: face embedder of the identity loss: "builtin-loss" or a file that faces.load_embedder takes
         hair: hair descriptor of the hair loss: "builtin-hair", a file, or "none"

@@ -24,7 +24,7 @@ SHARD_SIZE = 4096
 
 
 def main(
-    *, out: Path, faces: int = 32_768, generator: str = "builtin", steps: int | None = None, ship: bool = False
+    *, out: Path, faces: int = 12_288, generator: str = "builtin", steps: int | None = None, ship: bool = False
 ) -> None:
     """Samples faces, finds directions, makes pairs, trains, and puts the network among the shipped weights if told to.
 
