@@ -35,7 +35,8 @@ class Weights:
 
 def w_distance(ws: Tensor, w: Tensor, units: Tensor) -> Tensor:
     """Mean square of ws - w (N,w_dim), measured in `units` (w_dim, w_dim): offsets are multiplied by it first."""
-    return ((ws - w[:, None]).float() @ units).square().mean()
+    with torch.autocast(ws.device.type, enabled=False):  # bf16 would round the distance itself
+        return ((ws - w[:, None]).float() @ units).square().mean()
 
 
 def charbonnier(difference: Tensor) -> Tensor:

@@ -2,7 +2,8 @@
 
 Plain L2 in W is dominated by the few directions in which w varies most, and a detail of the face may hang on one that
 hardly varies. So steps are measured by what they do: J, the Jacobian of everything the training looks at (the picture
-at several sizes, the identity and the hair embedding of it), averaged over samples of w as J^T J.
+at several sizes, its identity and its hair embedding, each divided by its spread over faces, so that they count alike),
+averaged over samples of w as J^T J.
 """
 
 from __future__ import annotations
@@ -20,11 +21,10 @@ PASSES = 48  # backward passes; each gives ROWS rank-one samples of J^T J
 FLOOR = 0.01  # share of the plain whitened distance that is mixed in, so that no direction is free
 
 
-def _features(judges: Judges, images: Tensor) -> Tensor:
-    """(N,F): all that is looked at, each kind scaled by about its deviation over random faces."""
-    parts = [F.avg_pool2d(images, 2**k).flatten(1) * 2**k / images[0].numel() ** 0.5 for k in (0, 1, 2, 3)]
-    parts += [embed(images).float() for embed in (judges.identity, judges.hair) if embed is not None]
-    return torch.cat(parts, 1)
+def _kinds(judges: Judges, images: Tensor) -> list[Tensor]:
+    """(N,F) for each kind of thing that is looked at: the picture, sharp and pooled; identity; hair."""
+    pooled = [F.avg_pool2d(images, 2**k).flatten(1) * 2**k for k in (0, 1, 2, 3)]
+    return [torch.cat(pooled, 1), *(embed(images) for embed in (judges.identity, judges.hair) if embed is not None)]
 
 
 def response_units(generator: Any, judges: Judges, w: Tensor, seed: int, amp: bool) -> Tensor:
@@ -34,12 +34,21 @@ def response_units(generator: Any, judges: Judges, w: Tensor, seed: int, amp: bo
     U is scaled so that the samples' own spread around their mean is 1 per entry on average.
     """
     rng = torch.Generator().manual_seed(seed)
-    gram = torch.zeros(w.shape[1], w.shape[1], dtype=torch.float64)
-    for _ in range(PASSES):
-        ws = w[torch.randint(len(w), (ROWS,), generator=rng).to(w.device)].clone().requires_grad_()
+
+    def look(ws: Tensor) -> list[Tensor]:
         with torch.autocast(w.device.type, torch.bfloat16, enabled=amp):
             images = generator.synthesis(ws[:, None].expand(-1, generator.num_ws, -1), noise="const")
-            features = _features(judges, images.float())
+            return [kind.float() for kind in _kinds(judges, images.float())]
+
+    def draw(count: int) -> Tensor:
+        return w[torch.randint(len(w), (count,), generator=rng).to(w.device)].clone()
+
+    with torch.no_grad():
+        spreads = [kind.var(0).sum().sqrt() for kind in look(draw(4 * ROWS))]
+    gram = torch.zeros(w.shape[1], w.shape[1], dtype=torch.float64)
+    for _ in range(PASSES):
+        ws = draw(ROWS).requires_grad_()
+        features = torch.cat([kind / spread for kind, spread in zip(look(ws), spreads, strict=True)], 1)
         signs = torch.randint(0, 2, features.shape, generator=rng).to(features) * 2 - 1
         (gradient,) = torch.autograd.grad((features * signs).sum(), ws)
         gram += gradient.double().cpu().T @ gradient.double().cpu()

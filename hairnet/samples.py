@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from data.shards import read_arrays, read_attrs
 from hairnet.split import PointsOfW, masks_of, render
@@ -54,15 +55,20 @@ class Views:
 
 
 class Samples:
-    """The pictures of pairs w (2, N, w_dim), by side and row; `amp` renders them in bfloat16."""
+    """The pictures of pairs w (2, N, w_dim), by side and row; `amp` renders them in bfloat16, `quiet` without a bar."""
 
-    def __init__(self, generator: Any, w: Tensor, points: PointsOfW, amp: bool) -> None:
+    def __init__(self, generator: Any, w: Tensor, points: PointsOfW, amp: bool, quiet: bool = True) -> None:
         self.generator, self.w, self.amp = generator, w, amp
         R = generator.resolution
         self.masks = torch.stack([_bytes(masks_of(points(side, R), R)) for side in w])
         self.images: Tensor | None = None
         if 2 * w.shape[1] * 3 * R**2 <= KEEP_BYTES:
-            self.images = torch.stack([torch.cat([self._render(part) for part in side.split(512)]) for side in w])
+            with tqdm(total=2 * w.shape[1], desc="rendering", unit="pictures", leave=False, disable=quiet) as bar:
+                parts = []
+                for part in w.flatten(0, 1).split(256):
+                    parts.append(self._render(part))
+                    bar.update(len(part))
+            self.images = torch.cat(parts).unflatten(0, w.shape[:2])
 
     def __len__(self) -> int:
         return self.w.shape[1]

@@ -144,7 +144,7 @@ def train(
     network = TwoEncoders(NetworkConfig(G.num_ws, G.w_dim, **recipe.network)).to(device)
     network.start_from(w.flatten(0, 1).to(device), G.w_avg)
     ema = copy.deepcopy(network).eval().requires_grad_(False)
-    optimizer = torch.optim.AdamW(network.parameters(), recipe.lr, betas=(0.9, 0.99), weight_decay=recipe.decay)
+    optimizer = torch.optim.AdamW(network.parameters(), recipe.lr, (0.9, 0.99), weight_decay=recipe.decay, fused=True)
     modules = {"network": network, "ema": ema}
     done = load_state(out, modules, optimizer, settings)
 
@@ -155,15 +155,17 @@ def train(
     points = PointsOfW(G, w.flatten(0, 1), recipe.amp)
     units = response_units(G, judges, w.flatten(0, 1), recipe.seed, recipe.amp)
     held, taught = w[:, -recipe.held_out :], w[:, : -recipe.held_out]
-    samples = Samples(G, taught, points, recipe.amp)
+    samples = Samples(G, taught, points, recipe.amp, quiet=rank > 0)
     lesson = Lesson(network, samples, judges, units, recipe.plan, recipe.seed, rank, world)
     model: nn.Module = nn.parallel.DistributedDataParallel(lesson) if world > 1 else lesson
     validation = Samples(G, held, points, amp=False)
 
-    def keep(step: int) -> None:
-        if rank == 0:
-            save_state(out, step, modules, optimizer, settings)
-            draw_validation(out / "validation.png", ema, validation, recipe.seed)
+    def keep(step: int) -> dict[str, float]:
+        figures = validate(ema, validation, judges, units)
+        log(out / LOG, {"step": step, "validation": figures})
+        draw_validation(out / "validation.png", ema, validation, recipe.seed)
+        save_state(out, step, modules, optimizer, settings)
+        return figures
 
     with tqdm(total=recipe.steps, initial=done, unit="steps", disable=rank > 0) as bar:
         started = time.monotonic()
@@ -175,14 +177,12 @@ def train(
                 rate = LOG_EVERY * recipe.plan.batch / seconds
                 bar.set_postfix_str(f"w {terms['w']:.3f}, {rate:.0f} pairs/s")
                 log(out / LOG, {"step": step + 1, "pairs_per_second": rate} | {k: float(x) for k, x in terms.items()})
-            if (step + 1) % checkpoint_every == 0 and step + 1 < recipe.steps:
+            if (step + 1) % checkpoint_every == 0 and step + 1 < recipe.steps and rank == 0:
                 keep(step + 1)
                 started = time.monotonic()
     if rank > 0:
         return
-    keep(recipe.steps)
-    figures = validate(ema, validation, judges, units)
-    log(out / LOG, {"step": recipe.steps, "validation": figures})
+    figures = keep(recipe.steps)
     save_hairnet(out / NETWORK, ema, {"name": generator, "sha256": G.sha256}, settings | {"validation": figures})
     (out / STATE).unlink()
     print(f"{out / NETWORK} trained; held-out pairs: " + ", ".join(f"{k} {x:.3f}" for k, x in figures.items()))
@@ -209,10 +209,11 @@ def take_step(
     # The mean is short at first, or the random first weights would stay in it for long.
     momentum = min(recipe.ema, (1 + step) / (10 + step))
     with torch.no_grad():
-        for kept, new in zip(ema.state_dict().values(), network.state_dict().values(), strict=True):
-            if kept.is_floating_point():
-                kept.lerp_(new, 1 - momentum)
-            else:
+        pairs = list(zip(ema.state_dict().values(), network.state_dict().values(), strict=True))
+        floats = [(kept, new) for kept, new in pairs if kept.is_floating_point()]
+        torch._foreach_lerp_([kept for kept, _ in floats], [new for _, new in floats], 1 - momentum)
+        for kept, new in pairs:
+            if not kept.is_floating_point():  # batch norm's counters
                 kept.copy_(new)
     return {name: term.detach() for name, term in terms.items()}
 
