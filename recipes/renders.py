@@ -1,7 +1,7 @@
 """Training renders of procedural heads, as shards beside each other in a folder.
 
-    python -m recipes.renders --set faces  --out runs/renders/faces     # for the parser: 6,000 renders of 64 px
-    python -m recipes.renders --set people --out runs/renders/people    # for the embedders: 2,400 persons x 4 hairstyles
+    python -m recipes.renders --set faces  --out runs/renders/faces     # for the parser: 6,000 heads
+    python -m recipes.renders --set people --out runs/renders/people    # for the embedders: 2,400 persons
 
 `faces`: independent heads. Columns: image (N, S, S, 3) uint8, labels (N, S, S) uint8 in CelebAMask-HQ's order, yaw,
 pitch, roll (N,) float32 degrees, landmarks68 (N, 68, 2) float32 pixels, seed (N,) int64.
@@ -161,7 +161,7 @@ def main(
     out: Path,
     heads: int | None = None,
     wigs: int = 4,
-    poses: int = 1,
+    poses: int | None = None,
     size: int = 64,
     first: int = 0,
     shard_size: int = 256,
@@ -174,13 +174,14 @@ def main(
         out: folder for the shards
         heads: faces: number of heads, default 6000; people: number of persons and of hairstyles, default 2400
         wigs: people: how many hairstyles each person wears
-        poses: renders of each head in different poses; they share the geometry, which is two thirds of the work
+        poses: renders of each head in different poses, which share two thirds of the work (none: faces 1, people 2)
         size: side of the renders in pixels, 16 to 1024
         first: first seed; sets for checks start elsewhere than sets for training, say at 1000000
         shard_size: renders per file
         workers: processes, one thread each (none: one per core)
     """
     heads = heads or (6_000 if set == "faces" else 2_400)
+    poses = poses or (1 if set == "faces" else 2)
     plan = Plan(set, heads, wigs if set == "people" else 1, poses, size, first, shard_size)
     write_set(plan, out, workers)
     print(f"{plan.rows} renders of {size} px in {out}")
