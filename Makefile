@@ -64,6 +64,7 @@ builtin: setup
 	$(RUN_PYTHON) recipes.hairnet --out runs/builtin/hairnet --ship
 	mkdir -p data/weights/directions
 	cp runs/builtin/hairnet/directions/*.json data/weights/directions/
+	$(RUN_PYTHON) recipes.cards
 
 test: setup
 	.venv/bin/pytest -n 2 -m "not slow and not gpu"
