@@ -13,8 +13,7 @@ import torch
 from data.command import run
 from data.images import sheet, to_tensor, to_uint8, write_image
 from directions.attributes import ATTRIBUTES
-from directions.direction import load_direction
-from directions.edit import edit
+from directions.edit import edit, load_named
 from directions.pictures import caption, strip
 from hairnet import load_network
 from synth import latents, load_generator
@@ -52,7 +51,7 @@ def edits() -> tuple[np.ndarray, list[list[str]]]:
     ws = G.mapping(latents([EDITED], G.z_dim), psi=PSI)
     rows, captions = [], []
     for attribute, doses in DOSES.items():
-        direction = load_direction(attribute, G)
+        direction = load_named(attribute, "builtin", G)
         moved = edit(ws.expand(len(doses), -1, -1), direction, torch.tensor(doses, dtype=torch.float32))
         with torch.no_grad():
             rows.append(to_uint8(G.synthesis(moved)))
