@@ -41,9 +41,13 @@ def load_state(folder: Path, modules: Mapping[str, nn.Module], optimizer: torch.
     refuse_other(path, config["recipe"], recipe)
     for name, module in modules.items():
         module.load_state_dict(_below(tensors, name))
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     slots: dict[int, dict[str, Any]] = {}
     for key, x in _below(tensors, "optimizer").items():
         number, slot = key.split(".", 1)
+        parameter = parameters[int(number)]
+        if x.shape == parameter.shape:  # in the parameter's memory order: the fused step pairs entries by their places
+            x = torch.empty_like(parameter).copy_(x)
         slots.setdefault(int(number), {})[slot] = x
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
     return config["step"]

@@ -42,3 +42,13 @@ def test_the_log_loses_what_came_after_the_state_and_a_torn_line(tmp_path):
     path.write_text("".join(json.dumps({"step": step}) + "\n" for step in (25, 50, 75)) + '{"step": 1')
     cut_log(path, 50)
     assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [25, 50]
+
+
+def test_the_optimisers_memory_order_is_that_of_the_parameters(tmp_path):
+    module = torch.nn.Conv2d(4, 4, 3).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(module.parameters(), 1e-2, fused=True)
+    module(torch.randn(2, 4, 8, 8)).square().sum().backward()
+    optimizer.step()
+    save_state(tmp_path, 1, {"network": module}, optimizer, {})
+    load_state(tmp_path, {"network": module}, optimizer, {})
+    assert optimizer.state[module.weight]["exp_avg"].stride() == module.weight.stride()
