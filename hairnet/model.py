@@ -17,10 +17,12 @@ from data.weights import resolve, save_network
 from faces import Aligned, align
 from faces.align import crop_quad
 from faces.parsing import Parser, load_parser
+from hairnet.composite import Layers, composite
 from hairnet.network import NetworkConfig, TwoEncoders
-from hairnet.restyle import restyle
 from hairnet.split import face_part, find_points, hair_part, masks_of, resize
 from synth import load_generator
+
+SIDES = (256, 1024)  # px: the crop that is composited has the photo's own resolution, within these
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Result:
     """A transfer between photos."""
 
     photo: Image.Image  # the face donor's whole photo with the new hair
-    image: Image.Image  # its FFHQ crop, 256 x 256 px
+    image: Image.Image  # its FFHQ crop, (S, S) px at the photo's resolution, S in SIDES
     generated: Image.Image  # what the generator made, (R, R) px
     ws: Tensor  # (1, num_ws, w_dim): the code of it
 
@@ -105,8 +107,13 @@ class HairNet:
         generated = Image.fromarray(to_uint8(self.pictures(ws))[0])
         if blend == "none":
             return Result(face.to_photo(generated), generated, generated, ws)
-        photo = restyle(face, generated, hair.image, parser or load_parser("builtin", self.device))
-        return Result(photo, crop_quad(photo, face.quad, face.image.width), generated, ws)
+        parser = parser or load_parser("builtin", self.device)
+        side = int(np.clip(round(float(np.linalg.norm(face.quad[3] - face.quad[0]))), *SIDES))
+        crop = crop_quad(face.source, face.quad, side)
+        points = (face.points + 0.5) * (side / face.image.width) - 0.5
+        pixels, mask = composite(Layers.read(crop, parser, side), Layers.read(generated, parser, side), points)
+        image = Image.fromarray(pixels)
+        return Result(face.to_photo(image, mask), image, generated, ws)
 
     def _see(self, images: Tensor, points: np.ndarray | None) -> tuple[Tensor, Tensor]:
         """Crops at the encoders' size, and their inner-face masks."""

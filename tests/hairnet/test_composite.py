@@ -1,74 +1,49 @@
 import numpy as np
 
-from faces.align import inner_face
-from faces.labels import LABEL
-from hairnet.composite import BACKGROUND, HAIR, SIDE, SKIN, Layers, match_tones, new_hair, remove_hair, spread
+from hairnet.composite import BACKGROUND, HAIR, SKIN, Layers, composite, match_tones, spread
 from hairnet.split import template_points
 
-MARGIN = 64
-FACE = inner_face(template_points(1, SIDE)[0], SIDE)
-WIDE_FACE = np.pad(FACE, MARGIN)
+S = 128
 
 
-def layers(colours: dict[int, tuple], hair_until: int, margin: int = 0) -> Layers:
-    """A crop with background, an oval of skin, a band of hair down to a row, and clothes at the bottom."""
-    side = SIDE + 2 * margin
-    y, x = (np.mgrid[:side, :side] - margin) / SIDE
-    labels = np.where(((x - 0.5) / 0.3) ** 2 + ((y - 0.55) / 0.4) ** 2 < 1, SKIN, BACKGROUND)
-    labels[y > 0.95] = LABEL["cloth"]
-    labels[(y < hair_until / SIDE) & (np.abs(x - 0.5) < 0.45)] = HAIR
-    pixels = np.zeros((side, side, 3), np.float32)
+def layers(colours: dict[int, tuple], hair_rows: slice) -> Layers:
+    """A crop of three flat regions: background, a disc of skin, a band of hair."""
+    y, x = np.mgrid[:S, :S] / S
+    labels = np.where((x - 0.5) ** 2 + (y - 0.55) ** 2 < 0.09, SKIN, BACKGROUND)
+    labels[hair_rows] = HAIR
+    pixels = np.zeros((S, S, 3), np.float32)
     for label, colour in colours.items():
         pixels[labels == label] = colour
     return Layers(pixels, np.stack([(labels == k).astype(np.float32) for k in range(19)]))
 
 
-PHOTO = {BACKGROUND: (10, 200, 10), SKIN: (200, 150, 120), HAIR: (60, 40, 20), LABEL["cloth"]: (0, 0, 0)}
-MADE = {BACKGROUND: (0, 0, 250), SKIN: (150, 100, 90), HAIR: (240, 220, 90), LABEL["cloth"]: (99, 9, 9)}
+PHOTO = {BACKGROUND: (10, 200, 10), SKIN: (200, 150, 120), HAIR: (60, 40, 20)}
+MADE = {BACKGROUND: (0, 0, 250), SKIN: (150, 100, 90), HAIR: (240, 220, 90)}
+POINTS = template_points(1, S)[0]
 
 
-def test_where_hair_goes_the_photos_own_background_and_skin_come():
-    pixels, gone = remove_hair(layers(PHOTO, 100, MARGIN), layers(MADE, 20), WIDE_FACE)
-    middle = slice(MARGIN, MARGIN + SIDE)
-    pixels, gone = pixels[middle, middle], gone[middle, middle]
-    assert np.abs(pixels[60, 30] - PHOTO[BACKGROUND]).max() < 8 and gone[60, 30] > 0.95
-    assert np.abs(pixels[75, 128] - PHOTO[SKIN]).max() < 8 and gone[75, 128] > 0.95
+def test_new_hair_is_the_generated_one():
+    picture, mask = composite(layers(PHOTO, np.s_[0:10]), layers(MADE, np.s_[0:24]), POINTS)
+    assert np.abs(picture[4:18].astype(int) - MADE[HAIR]).max() <= 3 and mask[4:18].min() > 0.98
 
 
-def test_old_hair_beyond_the_crop_goes_too():
-    _, gone = remove_hair(layers(PHOTO, 100, MARGIN), layers(MADE, 0), WIDE_FACE)
-    assert gone[MARGIN // 2, MARGIN + SIDE // 2] > 0.95
+def test_old_hair_gives_way_to_the_photos_own_background_and_matched_skin():
+    picture, _ = composite(layers(PHOTO, np.s_[0:40]), layers(MADE, np.s_[0:8]), POINTS)
+    assert np.abs(picture[24:30, 4:20].astype(int) - PHOTO[BACKGROUND]).max() <= 3
+    assert np.abs(picture[36, 62:66].astype(int) - PHOTO[SKIN]).max() <= 6
 
 
-def test_nothing_is_removed_where_new_hair_comes_nor_where_there_was_none():
-    _, gone = remove_hair(layers(PHOTO, 100, MARGIN), layers(MADE, 110), WIDE_FACE)
-    assert gone[MARGIN + 8 :, MARGIN + 48 : MARGIN + 208].max() < 0.1
-    _, gone = remove_hair(layers(PHOTO, 40, MARGIN), layers(MADE, 0), WIDE_FACE)
-    assert gone[MARGIN + 120 :].max() == 0
+def test_where_no_hair_comes_or_goes_every_pixel_is_the_photos():
+    photo = layers(PHOTO, np.s_[0:20])
+    picture, mask = composite(photo, layers(MADE, np.s_[0:20]), POINTS)
+    assert np.array_equal(picture[40:], photo.pixels[40:].astype(np.uint8)) and (mask[40:] == 0).all()
 
 
-def test_new_hair_has_the_tones_of_the_donors_photo():
-    donor = layers({**PHOTO, HAIR: (120, 30, 15)}, 60)
-    pixels, mask = new_hair(layers(MADE, 60), donor, FACE)
-    assert np.abs(pixels[30, 128] - (120, 30, 15)).max() < 3
-    assert mask[30, 128] > 0.99 and mask[100].max() < 0.01
-
-
-def test_the_rim_of_new_hair_shows_nothing_of_the_invented_background():
-    made = layers(MADE, 60)
-    made.pixels[56:60] = MADE[BACKGROUND]
-    pixels, _ = new_hair(made, layers({**PHOTO, HAIR: (120, 30, 15)}, 60), FACE)
-    assert np.abs(pixels[58, 128] - (120, 30, 15)).max() < 10
-
-
-def test_eyes_nose_and_mouth_stay_free_of_hair():
-    _, mask = new_hair(layers(MADE, 200), layers(PHOTO, 60), FACE)
-    assert mask[128:180, 110:146].max() < 0.05 and mask[60, 128] > 0.95
-
-
-def test_without_hair_to_take_tones_from_none_are_changed():
-    made = layers(MADE, 60)
-    assert match_tones(made.pixels, made.hair, made.pixels * 0.5, np.zeros((SIDE, SIDE))) is made.pixels
+def test_tones_are_matched_on_the_skin_of_the_inner_face():
+    made = layers(MADE, np.s_[0:8])
+    face = (made.classes[SKIN] > 0).astype(np.float32)
+    matched = match_tones(made, layers(PHOTO, np.s_[0:8]), face)
+    assert np.abs(matched[70, 64] - PHOTO[SKIN]).max() < 1
 
 
 def test_spreading_keeps_what_is_known_and_continues_it_smoothly():
