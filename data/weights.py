@@ -24,10 +24,13 @@ WEIGHTS = Path(__file__).parent / "weights"
 INDEX = "index.json"
 
 
-def save_network(path: str | Path, tensors: dict[str, torch.Tensor], config: dict[str, Any]) -> None:
+def save_network(
+    path: str | Path, tensors: dict[str, torch.Tensor], config: dict[str, Any], half: bool = False
+) -> None:
     """Writes a network; the same tensors and config give the same bytes.
 
-    `path` ends in .safetensors; `config` holds JSON values, "kind" among them.
+    `path` ends in .safetensors; `config` holds JSON values, "kind" among them. `half` stores numbers of 32 bits with 16
+    (3 to 4 digits, enough to use a network but not to go on training it), and the file is half as large.
     """
     path = Path(path)
     if path.suffix != ".safetensors":
@@ -35,6 +38,11 @@ def save_network(path: str | Path, tensors: dict[str, torch.Tensor], config: dic
     assert isinstance(config.get("kind"), str), "a network's config says its kind"
     # Clones, because the format refuses tensors that share memory; one metadata key, because their order is not fixed.
     whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    if half:
+        whole = {name: tensor.half() if tensor.dtype == torch.float32 else tensor for name, tensor in whole.items()}
+        overflown = [name for name, tensor in whole.items() if tensor.is_floating_point() and tensor.isinf().any()]
+        assert not overflown, f"too large for half precision: {overflown}"
+        config = config | {"half": True}
     header = {"config": json.dumps(config, sort_keys=True, allow_nan=False)}
     with atomic_path(path) as temporary:
         temporary.write_bytes(safetensors.torch.save(whole, metadata=header))
@@ -42,7 +50,10 @@ def save_network(path: str | Path, tensors: dict[str, torch.Tensor], config: dic
 
 
 def load_network(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """(tensors on the CPU, config) of a file that `save_network` wrote; ValueError with the reason for any other."""
+    """(tensors on the CPU, config) of a file that `save_network` wrote; ValueError with the reason for any other.
+
+    Numbers that it halved come back with 32 bits.
+    """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist or is not a file: give the path of a .safetensors network")
@@ -55,6 +66,8 @@ def load_network(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
         raise ValueError(f"{path} is not a whole safetensors file ({error}): fetch or save it again") from error
     if not isinstance(config, dict) or not isinstance(config.get("kind"), str):
         raise ValueError(f"{path} is a safetensors file of another program, without our config: convert it first")
+    if config.pop("half", False):
+        tensors = {name: tensor.float() if tensor.dtype == torch.float16 else tensor for name, tensor in tensors.items()}
     return tensors, config
 
 

@@ -29,26 +29,99 @@ def chosen(count: int, share: float, g: Generator) -> Tensor:
 
 
 def placed(
-    x: Tensor, labels: Tensor | None, g: Generator, zoom: float, shift: float, turn: float, mirror: bool
+    x: Tensor,
+    labels: Tensor | None,
+    g: Generator,
+    zoom: float,
+    shift: float,
+    turn: float,
+    mirror: bool,
+    growth: float = 0.0,
 ) -> tuple[Tensor, Tensor | None]:
     """Scaled by up to 1 +- zoom, shifted by up to `shift` sides, turned by up to `turn` degrees, half of them mirrored.
 
-    Labels follow (nearest) and swap the subject's sides when mirrored; what comes from outside repeats the border.
+    With `growth` what lies around an FFHQ face is stretched outwards, by up to 1 + growth and by other amounts in other
+    directions: hair of more volume than any render has. Labels follow (nearest) and swap the subject's sides when
+    mirrored; what comes from outside repeats the border.
     """
     count, size = len(x), x.shape[-1]
-    scale, angle = 1 + uniform(count, -zoom, zoom, g), torch.deg2rad(uniform(count, -turn, turn, g))
-    flip = chosen(count, 0.5, g) if mirror else torch.zeros(count, dtype=torch.bool)
-    sign = torch.where(flip, -1.0, 1.0)
-    cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale
-    dx, dy = uniform(count, -2 * shift, 2 * shift, g), uniform(count, -2 * shift, 2 * shift, g)
-    theta = torch.stack([torch.stack([cos * sign, -sin, dx], -1), torch.stack([sin * sign, cos, dy], -1)], 1)
-    grid = F.affine_grid(theta, [count, 3, size, size], align_corners=False)
+    theta, _, flip = _drawn_place(count, g, zoom, shift, turn, mirror)
+    if growth:
+        places = _grown(count, size, growth, g)
+        grid = torch.einsum("nij,nhwj->nhwi", theta[:, :, :2], places) + theta[:, None, None, :, 2]
+    else:
+        grid = F.affine_grid(theta, [count, 3, size, size], align_corners=False)
     moved = F.grid_sample(x, grid, "bilinear", "border", align_corners=False)
     if labels is None:
         return moved, None
     swapped = torch.where(flip[:, None, None], torch.from_numpy(MIRRORED)[labels.long()], labels)
     near = F.grid_sample(swapped[:, None].float(), grid, "nearest", "border", align_corners=False)
     return moved, near[:, 0].to(torch.uint8)
+
+
+def placed_points(
+    x: Tensor, points: Tensor, g: Generator, zoom: float, shift: float, turn: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Like `placed`, for pictures with points (N, K, 2) in pixels (a pixel's centre is half a pixel from its corner).
+
+    Returns the pictures, where the points went, by how many degrees each new picture is turned clockwise (N,), and
+    which are mirrored (N,) bool; that points then change their names is left to the caller.
+    """
+    count, size = len(x), x.shape[-1]
+    theta, angle, flip = _drawn_place(count, g, zoom, shift, turn, mirror=True)
+    grid = F.affine_grid(theta, [count, 3, size, size], align_corners=False)
+    moved = F.grid_sample(x, grid, "bilinear", "border", align_corners=False)
+    before = points * (2 / size) - 1
+    after = torch.linalg.solve(theta[:, :, :2], (before - theta[:, None, :, 2]).mT).mT
+    return moved, (after + 1) * (size / 2), torch.rad2deg(torch.where(flip, angle, -angle)), flip
+
+
+def _drawn_place(
+    count: int, g: Generator, zoom: float, shift: float, turn: float, mirror: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(N, 2, 3) maps from places of the new picture to places of the old, in [-1, 1]; their angle; which mirror."""
+    scale, angle = 1 + uniform(count, -zoom, zoom, g), torch.deg2rad(uniform(count, -turn, turn, g))
+    flip = chosen(count, 0.5, g) if mirror else torch.zeros(count, dtype=torch.bool)
+    sign = torch.where(flip, -1.0, 1.0)
+    cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale
+    dx, dy = uniform(count, -2 * shift, 2 * shift, g), uniform(count, -2 * shift, 2 * shift, g)
+    theta = torch.stack([torch.stack([cos * sign, -sin, dx], -1), torch.stack([sin * sign, cos, dy], -1)], 1)
+    return theta, angle, flip
+
+
+def _grown(count: int, size: int, growth: float, g: Generator) -> Tensor:
+    """(N, S, S, 2) places in [-1, 1] to sample from: nearer to the face than they are, outside a radius around it."""
+    centre, radius = torch.tensor([0.0, 0.1]), 0.55  # of an FFHQ face, in half sides
+    places = F.affine_grid(torch.eye(2, 3)[None], [1, 3, size, size], align_corners=False) - centre
+    distance = places.norm(dim=-1).clamp_min(1e-6)  # (1, S, S)
+    direction = torch.atan2(places[..., 1], places[..., 0])
+    phase, share = uniform(count, 0, 2 * math.pi, g)[:, None, None], uniform(count, 0, 1, g)[:, None, None] ** 1.5
+    lobes = torch.randint(0, 3, (count, 1, 1), generator=g)  # the same all around, to one side, to two
+    stretch = 1 + growth * share * (0.6 + 0.4 * torch.cos(lobes * direction + phase))
+    near = radius + (distance - radius) / stretch
+    return places * (torch.where(distance > radius, near, distance) / distance)[..., None] + centre
+
+
+def new_hair(x: Tensor, labels: Tensor, g: Generator, share: float) -> Tensor:
+    """Hair of another natural colour, shading and smoothness in a share of the pictures."""
+    count, size = len(x), x.shape[-1]
+    hair = (labels == LABEL["hair"]).float()[:, None]
+    soft = F.avg_pool2d(hair, 3, 1, 1, count_include_pad=False)
+    luma = (x.mean(1, keepdim=True) + 1) / 2
+    mean = (luma * hair).sum((2, 3), keepdim=True) / hair.sum((2, 3), keepdim=True).clamp_min(1)
+    strands = (luma - mean) * hair
+    smooth = F.avg_pool2d(strands, 5, 1, 2, count_include_pad=False)
+
+    def number(low: float, high: float) -> Tensor:
+        return uniform(count, low, high, g)[:, None, None, None]
+
+    strands = torch.lerp(strands, smooth, number(0, 1)) * number(0.3, 1.5)
+    lightness, warmth = number(0.15, 0.9) ** 2, number(0, 1)  # from black to fair, from grey to red
+    colour = lightness * torch.cat([torch.ones_like(warmth), 1 - 0.35 * warmth, 1 - 0.7 * warmth], 1)
+    shading = F.interpolate(torch.randn(count, 1, 5, 5, generator=g), (size, size), mode="bilinear")
+    changed = (colour * torch.exp(number(0, 0.6) * shading) + strands) * 2 - 1
+    alpha = soft * chosen(count, share, g)[:, None, None, None]
+    return (x + alpha * (changed - x)).clamp(-1, 1)
 
 
 def new_backgrounds(x: Tensor, labels: Tensor, g: Generator, share: float) -> Tensor:

@@ -5,9 +5,10 @@
     python -m recipes.identity --kind embedder-loss                     # who it is; for losses: 5 minutes
     python -m recipes.identity --kind hair                              # which hair it wears: 7 minutes of one core
 
-The two identity networks differ in architecture (faces.identity), in the persons they are trained on (even and odd
-numbers), in seed and in the order of what they see: what pleases the one need not please the other. Classes are persons
-or hairstyles; the loss is ArcFace (Deng, Guo, Xue, Zafeiriou, CVPR 2019, eq. 3).
+The two identity networks differ in architecture (faces.identity), in seed and in the order of what they see: what
+pleases the one need not please the other. Classes are persons or hairstyles; the loss is ArcFace (Deng, Guo, Xue,
+Zafeiriou, CVPR 2019, eq. 3). A few thousand classes do not teach in minutes what a new face differs by, but the
+renderer knows it: a linear layer must also read the person's (or the hair's) own factors from the embedding.
 """
 
 from __future__ import annotations
@@ -29,10 +30,13 @@ from data.weights import WEIGHTS, register, save_network
 from faces.identity import Embedder, new_embedder
 from recipes import augment
 from recipes.figures import embeddings, retrieval_figures
-from recipes.renders import load_set
+from recipes.renders import HAIR_SEEDS, load_set
 from recipes.training import Schedule, batches_of, train
+from synth.heads import FACTOR_NAMES, Head, style_name
 
 HELD_OUT = 0.05  # share of the classes, the last ones, that the training never sees
+FACTORS = 10.0  # weight of the factors' mean squared error (in variances) against ArcFace's loss
+MARGIN_FROM, MARGIN_TO = 0.3, 0.7  # progress between which the margin grows: before it, classes find their places
 
 
 @dataclass(frozen=True)
@@ -41,16 +45,15 @@ class Kind:
 
     body: str  # architecture
     column: str  # column of the renders that names the class
-    persons: slice  # which persons' renders are used
     colour: float  # strength of the colour changes: skin and hair colour belong to what is to be recognised
     mirror: bool  # a parting belongs to the hair, so hair is not mirrored
     seed: int
 
 
 KINDS = {
-    "embedder": Kind("residual", "person", slice(0, None, 2), 0.4, True, 11),
-    "embedder-loss": Kind("depthwise", "person", slice(1, None, 2), 0.4, True, 22),
-    "hair": Kind("residual", "hair", slice(None), 0.25, False, 33),
+    "embedder": Kind("residual", "person", 0.2, True, 11),
+    "embedder-loss": Kind("depthwise", "person", 0.2, True, 22),
+    "hair": Kind("residual", "hair", 0.15, False, 33),
 }
 
 
@@ -80,11 +83,23 @@ class ArcFace(nn.Module):
         return F.cross_entropy(self.logits(vectors, classes, share * self.margin), classes)
 
 
+def factors_of(column: str, ids: np.ndarray, first: int) -> Tensor:
+    """(C, F) factors of persons or hairstyles, each of mean 0 and variance 1; the style of hair also one-hot."""
+    group, base = ("identity", first) if column == "person" else ("hair", HAIR_SEEDS + first)
+    drawn = [getattr(Head.sample(base + int(k)), group) for k in ids]
+    table = np.array([[getattr(one, name) for name in FACTOR_NAMES[group]] for one in drawn], np.float32)
+    if group == "hair":
+        styles = np.array([style_name(one.style) for one in drawn])
+        table = np.column_stack([table, styles[:, None] == np.unique(styles)])
+    spread = table.std(0)
+    return torch.from_numpy(((table - table.mean(0)) / np.maximum(spread, 1e-3)).astype(np.float32))
+
+
 def changed(x: Tensor, g: Generator, kind: Kind) -> Tensor:
     """One batch (N, 3, S, S) as if taken by many cameras."""
     x, _ = augment.placed(x, None, g, zoom=0.08, shift=0.03, turn=6, mirror=kind.mirror)
     x = augment.defocused(x, g, share=0.4)
-    x = augment.recoloured(x, g, strength=kind.colour, grey=0.05 if kind.column == "person" else 0.0)
+    x = augment.recoloured(x, g, strength=kind.colour, grey=0.02 if kind.column == "person" else 0.0)
     x, _ = augment.occluded(x, None, g, share=0.15)
     return augment.compressed(augment.noisy(x, g, share=0.4, most=0.08), g, share=0.2)
 
@@ -96,27 +111,30 @@ def train_embedder(kind: Kind, renders: Path, folder: Path, schedule: Schedule) 
     known = names[: min(len(names) - 2, round(len(names) * (1 - HELD_OUT)))]
     if len(known) < 2:
         raise ValueError(f"{renders} shows {len(names)} of {kind.column}: training needs at least 4")
-    persons = np.unique(data["person"])[kind.persons]
-    rows = np.flatnonzero(np.isin(data[kind.column], known) & np.isin(data["person"], persons))
+    rows = np.flatnonzero(np.isin(data[kind.column], known))
     seen, classes = np.unique(data[kind.column][rows], return_inverse=True)
     images, targets = torch.from_numpy(data["image"][rows]), torch.from_numpy(classes)
 
     torch.manual_seed(kind.seed + schedule.seed)
     embedder = new_embedder(kind.body, input_size=images.shape[1]).to(memory_format=torch.channels_last)
     head = ArcFace(len(seen), embedder.dimensions)
+    factors = factors_of(kind.column, seen, read_attrs(shard_path(renders, 0))["first"])
+    reader = nn.Linear(embedder.dimensions, factors.shape[1])
 
     def loss_of(g: Generator, progress: float) -> Tensor:
         picked = torch.randint(len(images), (schedule.batch,), generator=g)
         x = changed(batches_of(picked, images), g, kind)
         with torch.autocast("cpu", torch.bfloat16):
             vectors = embedder(x)
-        return head(vectors, targets[picked], share=min(1.0, progress / 0.3))
+        share = min(1.0, max(0.0, (progress - MARGIN_FROM) / (MARGIN_TO - MARGIN_FROM)))
+        missed = F.mse_loss(reader(vectors), factors[targets[picked]])
+        return head(vectors, targets[picked], share) + FACTORS * missed
 
     record: dict[str, Any] = {"seed": schedule.seed, "batch": schedule.batch, "rate": schedule.rate,
-                              "classes": len(seen), "images": len(rows), "loss": "ArcFace s=24 m=0.35",
+                              "classes": len(seen), "images": len(rows), "objective": "ArcFace, factors",
                               "renders": read_attrs(shard_path(renders, 0))}  # fmt: skip
     key = {**record, "steps": schedule.steps, "body": kind.body, "column": kind.column}
-    record |= train(nn.ModuleList([embedder, head]), schedule, loss_of, folder / "state.pt", key)
+    record |= train(nn.ModuleList([embedder, head, reader]), schedule, loss_of, folder / "state.pt", key)
     others = np.flatnonzero(~np.isin(data[kind.column], known))
     vectors = embeddings(embedder, data["image"][others])
     return embedder, {**record, "held_out": retrieval_figures(vectors, data[kind.column][others])}
@@ -128,9 +146,9 @@ def main(
     renders: Path = Path("runs/renders/people"),
     out: Path | None = None,
     state: Path | None = None,
-    steps: int = 1600,
+    steps: int = 1200,
     batch: int = 64,
-    rate: float = 2e-3,
+    rate: float = 3e-3,
     seed: int = 0,
     minutes: float | None = None,
 ) -> None:
@@ -153,7 +171,8 @@ def main(
         raise ValueError(f"--out is {out}: it must end in .safetensors")
     embedder, record = train_embedder(KINDS[kind], renders, state or Path("runs/recipes") / kind, schedule)
     record["command"] = " ".join(["python -m recipes.identity", *sys.argv[1:]])
-    save_network(out, embedder.state_dict(), {"kind": kind, "architecture": embedder.config, "recipe": record})
+    config = {"kind": kind, "architecture": embedder.config, "recipe": record}
+    save_network(out, embedder.state_dict(), config, half=True)
     if out.resolve().is_relative_to(WEIGHTS.resolve()):
         register(out)
     print(f"{out}: {record['steps']} steps in {record['seconds']} s, held-out {kind}: {record['held_out']}")

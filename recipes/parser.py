@@ -35,8 +35,8 @@ HEAVIEST = 6.0  # largest class weight
 
 def changed(x: Tensor, labels: Tensor, g: Generator) -> tuple[Tensor, Tensor]:
     """One batch (N, 3, S, S), (N, S, S) as if seen by many cameras in many places."""
-    x = augment.new_backgrounds(x, labels, g, share=0.7)
-    x, moved = augment.placed(x, labels, g, zoom=0.15, shift=0.05, turn=12, mirror=True)
+    x = augment.new_backgrounds(augment.new_hair(x, labels, g, share=0.5), labels, g, share=0.7)
+    x, moved = augment.placed(x, labels, g, zoom=0.15, shift=0.05, turn=12, mirror=True, growth=1.2)
     assert moved is not None
     x = augment.defocused(x, g, share=0.35)
     x = augment.recoloured(x, g, strength=0.9, grey=0.1)
@@ -114,7 +114,8 @@ def main(
         raise ValueError(f"--out is {out}: it must end in .safetensors")
     parser, record = train_parser(renders, state, schedule)
     record["command"] = " ".join(["python -m recipes.parser", *sys.argv[1:]])
-    save_network(out, parser.state_dict(), {"kind": "parser", "architecture": parser.config, "recipe": record})
+    config = {"kind": "parser", "architecture": parser.config, "recipe": record}
+    save_network(out, parser.state_dict(), config, half=True)
     if out.resolve().is_relative_to(WEIGHTS.resolve()):
         register(out)
     print(f"{out}: {record['steps']} steps in {record['seconds']} s, held-out renders: {record['held_out']}")

@@ -37,6 +37,17 @@ def test_the_same_network_gives_the_same_bytes(tmp_path: Path):
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
 
 
+def test_half_precision_halves_the_file_and_comes_back_with_32_bits(tmp_path: Path):
+    tensors = {"weight": torch.randn(1000), "count": torch.tensor([70_000])}
+    save_network(tmp_path / "full.safetensors", tensors, {"kind": "parser"})
+    save_network(tmp_path / "half.safetensors", tensors, {"kind": "parser"}, half=True)
+    back, _ = load_network(tmp_path / "half.safetensors")
+    assert back["weight"].dtype == torch.float32 and torch.allclose(back["weight"], tensors["weight"], rtol=1e-3)
+    assert torch.equal(back["count"], tensors["count"])
+    sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("full", "half")]
+    assert sizes[0] - sizes[1] > 1900  # 1000 numbers of 2 bytes less, a word in the header more
+
+
 def test_a_network_needs_its_suffix(tmp_path: Path):
     with pytest.raises(ValueError, match="end it in .safetensors"):
         save_network(tmp_path / "n.pt", tensors(), CONFIG)

@@ -14,6 +14,8 @@ CHANGES = {
     "compressed": lambda x, g: augment.compressed(x, g, 0.7),
     "occluded": lambda x, g: augment.occluded(x, None, g, 0.7)[0],
     "placed": lambda x, g: augment.placed(x, None, g, 0.2, 0.1, 20, True)[0],
+    "grown": lambda x, g: augment.placed(x, None, g, 0.0, 0.0, 0.0, False, growth=1.0)[0],
+    "new_hair": lambda x, g: augment.new_hair(x, squares(len(x)), g, 0.7),
     "new_backgrounds": lambda x, g: augment.new_backgrounds(x, squares(len(x)), g, 0.7),
 }
 
@@ -60,6 +62,28 @@ def test_only_the_background_is_replaced():
     after = augment.new_backgrounds(x, squares(), Generator().manual_seed(1), share=1.0)
     assert torch.equal(after[:, :, 9:23, 9:23], x[:, :, 9:23, 9:23])
     assert (after[:, :, :7] - x[:, :, :7]).abs().mean() > 0.1
+
+
+def test_only_the_hair_is_dyed():
+    x = pictures()
+    after = augment.new_hair(x, squares(), Generator().manual_seed(1), share=1.0)
+    away = squares() != LABEL["hair"]
+    away[:, 6:26, 6:26] = False  # the edge is soft
+    changed = (after - x).abs().amax(1)
+    assert changed[away].max() == 0 and changed[:, 10:13, 10:13].mean() > 0.1
+
+
+def test_growth_stretches_what_is_around_the_face_and_keeps_the_face():
+    labels = torch.zeros(16, 64, 64, dtype=torch.uint8)
+    y, x = torch.meshgrid(torch.linspace(-1, 1, 64), torch.linspace(-1, 1, 64), indexing="ij")
+    distance = (x**2 + (y - 0.1) ** 2).sqrt()
+    labels[:, distance < 0.75] = LABEL["hair"]
+    labels[:, distance < 0.5] = LABEL["skin"]
+    pictures_ = torch.zeros(16, 3, 64, 64)
+    _, after = augment.placed(pictures_, labels, Generator().manual_seed(2), 0.0, 0.0, 0.0, False, growth=1.0)
+    assert torch.equal(after == LABEL["skin"], labels == LABEL["skin"])
+    area = (after == LABEL["hair"]).float().sum((1, 2)) / (labels == LABEL["hair"]).float().sum((1, 2))
+    assert area.min() > 0.97 and area.mean() > 1.15
 
 
 def test_occluded_pixels_are_ignored_and_no_others():

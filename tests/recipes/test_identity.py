@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from data.weights import load_network
 from faces import load_embedder
 from recipes.figures import embeddings, retrieval_figures
-from recipes.identity import KINDS, ArcFace, train_embedder
+from recipes.identity import KINDS, ArcFace, factors_of, train_embedder
 from recipes.renders import Plan, load_set, write_set
 from recipes.training import Schedule
 
@@ -66,11 +66,23 @@ def test_the_command_trains_and_saves_a_network_that_loads(renders, checkout, tm
     assert load_embedder(out, device="cpu")(torch.zeros(1, 3, 64, 64)).shape == (1, 128)
 
 
-def test_the_two_identity_networks_differ_in_architecture_persons_and_seed():
+def test_the_two_identity_networks_differ_in_architecture_and_seed():
     scores, losses = KINDS["embedder"], KINDS["embedder-loss"]
     assert scores.body != losses.body and scores.seed != losses.seed
-    persons = np.arange(100)
-    assert not set(persons[scores.persons]) & set(persons[losses.persons])
+
+
+@pytest.mark.parametrize("column", ["person", "hair"])
+def test_factors_are_those_of_the_renders_standardised(column):
+    factors = factors_of(column, np.arange(40), first=100).numpy()
+    assert np.abs(factors.mean(0)).max() < 1e-4 and (factors.std(0) < 1.01).all() and np.isfinite(factors).all()
+    plan = Plan("people", heads=40, wigs=2, poses=1, size=32, first=100, shard_size=8)
+    group, name = ("identity", "skin") if column == "person" else ("hair", "lightness")
+    values = np.empty(40)
+    for number in range(80):
+        head, person, hair = plan.head(number)
+        values[person if column == "person" else hair] = getattr(getattr(head, group), name)
+    correlation = [abs(np.corrcoef(values, column_)[0, 1]) for column_ in factors.T if column_.std() > 0]
+    assert max(correlation) > 0.9999
 
 
 def test_a_training_brings_renders_of_one_class_together(renders, tmp_path):
