@@ -61,9 +61,8 @@ builtin: setup
 	    -m recipes.generator runs/renders/pairs --out runs/builtin/generator
 	cp runs/builtin/generator/generator.safetensors data/weights/generator.safetensors
 	$(RUN_PYTHON) data.weights data/weights/generator.safetensors
+	$(RUN_PYTHON) recipes.directions --out runs/builtin/hairnet
 	$(RUN_PYTHON) recipes.hairnet --out runs/builtin/hairnet --ship
-	mkdir -p data/weights/directions
-	cp runs/builtin/hairnet/directions/*.json data/weights/directions/
 	$(RUN_PYTHON) recipes.cards
 
 test: setup

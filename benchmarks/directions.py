@@ -19,8 +19,8 @@ from data.command import run
 from data.files import write_json
 from data.shards import Shards
 from directions.attributes import HAIR_ATTRIBUTES, Measurer
-from directions.calibrate import calibrate
-from directions.linear import fit_linear, held_out
+from directions.calibrate import PLACES, calibrate
+from directions.linear import fit_linear, held_out, ridge_slope
 from directions.measure import measure_shards
 from directions.measured import open_faces
 from directions.pairs import verify, yaw_gaps
@@ -33,6 +33,7 @@ FACES = 2048
 FIRST = 22_000_000  # first seed of the rendered heads: no set for training reaches it
 REACH = 35.0  # degrees of yaw between which the rendered heads turn
 EDITED = 48
+KEPT = "edit vector, hair kept"
 MAX_GAP = 40.0
 
 
@@ -68,17 +69,19 @@ def main(
     test = held_out(known.seeds)
     fit = fit_linear(known.w[sound], values[sound], test[sound], 0.0)
     train = known.w[~test]
-    kept = [_slope(known.w, known.columns[name], test) for name in HAIR_ATTRIBUTES]
+    scores = known.w.astype(np.float64) @ fit.ridge + fit.ridge_intercept
+    places = np.percentile(scores, PLACES)
+    kept = [_slope(known.w[~test], known.columns[name][~test]) for name in HAIR_ATTRIBUTES]
     ways = {
         "normal of the SVM": fit.normal / np.linalg.norm(fit.normal),
         "edit vector": edit_vector(train, fit.normal)[0],
-        "edit vector, hair kept": edit_vector(train, fit.normal, np.stack(kept))[0],
+        KEPT: edit_vector(train, fit.normal, np.stack(kept))[0],
     }
     precision = np.linalg.pinv(np.cov(train.T.astype(np.float64)), hermitian=True)
     print(f"{'one SD of yaw along the':<25} largest leak   distance of w")
     for name, vector in ways.items():
-        step = float(fit.ridge @ vector)
-        found = calibrate(known.w[test][:EDITED], vector, "yaw", step, known.sd, render, measure)
+        w, score = known.w[test][:EDITED], scores[test][:EDITED]
+        found = calibrate(w, score, fit.ridge @ vector, places, vector, "yaw", known.sd, render, measure)
         leak = max(abs(leak["slope"]) for leak in found.leakage.values())
         length = known.sd["yaw"] / found.step
         distance = length * float(np.sqrt(vector @ precision @ vector))
@@ -87,9 +90,8 @@ def main(
 
     rows = np.flatnonzero(test & sound)[-heads:]
     gaps = yaw_gaps(known.seeds[rows], values[rows].astype(np.float64), (-REACH, REACH), MAX_GAP)
-    vector = ways["edit vector, hair kept"]
-    lengths = gaps / figures["ways"]["edit vector, hair kept"]["step"]
-    w_hair = (known.w[rows] + lengths[:, None] * vector).astype(np.float32)
+    lengths = gaps / figures["ways"][KEPT]["step"]
+    w_hair = (known.w[rows] + lengths[:, None] * ways[KEPT]).astype(np.float32)
     pairs, _ = verify(known.w[rows], w_hair, gaps, known.sd, render, measure)
     true = true_turns(heads, render.size, measure)
     figures |= {"pairs": pairs["drift"], "rendered_heads": {}}
@@ -113,10 +115,10 @@ def true_turns(heads: int, size: int, measure: Measurer) -> Columns:
     return {name: column.reshape(-1, 2) for name, column in measure(np.stack(images)).items()}
 
 
-def _slope(w: np.ndarray, values: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """Ridge slope of an attribute."""
+def _slope(w: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Slope of an attribute on w, from the faces on which it was measured."""
     sound = np.isfinite(values)
-    return fit_linear(w[sound], values[sound], test[sound], float(np.nanmedian(values))).ridge
+    return ridge_slope(w[sound], values[sound])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is measured on a face picture: head yaw, and length, volume and lightness of the hair.
+"""What is measured on a face picture: head yaw; length, volume and lightness of the hair; lightness of the skin.
 
 Pictures are FFHQ-aligned crops, so the eyes lie on a fixed line and lengths need no other reference. Every attribute is
 a number in its own unit, NaN where it cannot be measured (no face found; hardly any hair).
@@ -21,13 +21,17 @@ ATTRIBUTES = {
     "hair_volume": "% of image area",
     "hair_lightness": "CIE L*",
 }
+# what no direction changes: dark hair often comes with dark skin, but an edit of the one is not to touch the other
+CONTROLS = {"skin_lightness": "CIE L*"}
+MEASURED = ATTRIBUTES | CONTROLS
 HAIR_ATTRIBUTES = tuple(name for name in ATTRIBUTES if name.startswith("hair_"))
 DECIMALS = 1  # in captions and tables
 
-HAIR = 13  # CelebAMask-HQ's number of the hair class
+HAIR = 13  # CelebAMask-HQ's numbers of the classes
+SKIN = (1, 2)  # face and nose
 EYE_LINE = 0.474  # share of the image height at which FFHQ alignment puts the eyes
 LENGTH_PERCENTILE = 0.95  # of hair pixels by row: single strands below it do not count
-LEAST_HAIR = 0.002  # share of the image; with less hair its length and lightness mean nothing
+LEAST_AREA = 0.002  # share of the image; with less hair its length and lightness mean nothing, likewise skin
 BATCH = 32  # pictures per pass: fixed, since a network's last bits may change with the batch
 
 # sRGB (IEC 61966-2-1) byte -> linear light, and the luminance weights of its primaries
@@ -51,13 +55,13 @@ class Measurer:
     def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """(N, H, W, 3) uint8 -> {attribute: (N,) float32}, NaN where not measurable."""
         parts = [self._batch(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
-        return {name: np.concatenate([part[name] for part in parts]) for name in ATTRIBUTES}
+        return {name: np.concatenate([part[name] for part in parts]) for name in MEASURED}
 
     def _batch(self, images: np.ndarray) -> dict[str, np.ndarray]:
         with torch.inference_mode():
             labels = self.parser.labels(to_tensor(images).to(self.device)).cpu().numpy()
         yaw = np.asarray(yaw_from_points(detect_batch(images)), np.float32)
-        return {"yaw": yaw} | hair_attributes(images, labels)
+        return {"yaw": yaw} | hair_attributes(images, labels) | {"skin_lightness": skin_lightness(images, labels)}
 
 
 def hair_attributes(images: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
@@ -69,13 +73,17 @@ def hair_attributes(images: np.ndarray, labels: np.ndarray) -> dict[str, np.ndar
     assert images.shape[:3] == labels.shape, f"images {images.shape} and labels {labels.shape} differ"
     hair = labels == HAIR
     volume = hair.mean(axis=(1, 2))
-    enough = volume >= LEAST_HAIR
-    columns = {
-        "hair_length": np.where(enough, 100 * (_lowest_row(hair) - EYE_LINE), np.nan),
-        "hair_volume": 100 * volume,
-        "hair_lightness": np.where(enough, _mean_lightness(images, hair), np.nan),
+    length = np.where(volume >= LEAST_AREA, 100 * (_lowest_row(hair) - EYE_LINE), np.nan)
+    return {
+        "hair_length": length.astype(np.float32),
+        "hair_volume": (100 * volume).astype(np.float32),
+        "hair_lightness": _mean_lightness(images, hair),
     }
-    return {name: column.astype(np.float32) for name, column in columns.items()}
+
+
+def skin_lightness(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(N, H, W, 3) uint8 and (N, H, W) CelebAMask-HQ labels -> (N,) float32 mean CIE L* of the face's skin."""
+    return _mean_lightness(images, np.isin(labels, SKIN))
 
 
 def _lowest_row(hair: np.ndarray) -> np.ndarray:
@@ -93,8 +101,9 @@ def _lowest_row(hair: np.ndarray) -> np.ndarray:
     return ((row + share) / hair.shape[1])[:, 0]
 
 
-def _mean_lightness(images: np.ndarray, hair: np.ndarray) -> np.ndarray:
-    """(N, H, W, 3) uint8, (N, H, W) bool -> (N,) mean CIE L* of the marked pixels; 0 without any."""
+def _mean_lightness(images: np.ndarray, marked: np.ndarray) -> np.ndarray:
+    """(N, H, W, 3) uint8, (N, H, W) bool -> (N,) float32 mean CIE L* of the marked pixels; NaN for hardly any."""
     luminance = _LINEAR[images] @ _LUMINANCE
     lightness = np.where(luminance > 216 / 24389, 116 * np.cbrt(luminance) - 16, luminance * 24389 / 27)
-    return (lightness * hair).sum(axis=(1, 2)) / np.maximum(hair.sum(axis=(1, 2)), 1)
+    mean = (lightness * marked).sum(axis=(1, 2)) / np.maximum(marked.sum(axis=(1, 2)), 1)
+    return np.where(marked.mean(axis=(1, 2)) >= LEAST_AREA, mean, np.nan).astype(np.float32)

@@ -1,7 +1,8 @@
-"""Dose and response: how far an attribute really moves along a vector, by rendering edited samples and measuring them.
+"""Dose and response: where an attribute really goes along a vector, by rendering edited samples and measuring them.
 
-Every number is a change within one sample (slopes pooled over samples, each with its own level), so differences between
-the samples do not enter. What renders and what measures are arguments: any picture maker and any scorer will do.
+Every sample is moved to the same places of a linear score; what is measured there, on average, gives the curve from
+scores to values. Slopes and leakage are changes within one sample, so differences between samples do not enter. What
+renders and what measures are arguments: any picture maker and any scorer will do.
 """
 
 from __future__ import annotations
@@ -12,34 +13,35 @@ from typing import Any
 
 import numpy as np
 
+from directions.curve import Curve, rising_curve
 from directions.linear import bootstrap_interval
 from directions.pool import Measure
 
 Render = Callable[[np.ndarray], np.ndarray]  # (N, w_dim) float32 -> (N, H, W, 3) uint8
 
-DOSES = (-1.5, -0.75, 0.0, 0.75, 1.5)  # intended changes, in SD of the attribute among the samples
-KEEPS_UP = 0.5  # a step belongs to the linear range when its response is at least this share of the central ones
-LEAST_MEASURED = 3  # samples a slope needs at the least
+PLACES = (1, 10, 30, 50, 70, 90, 99)  # percentiles of the samples' scores
+LEAST_MEASURED = 3  # samples that a mean or a slope needs
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
     """The measured effect of moving along a vector."""
 
-    step: float  # attribute units per unit length; NaN where nothing could be measured
+    curve: Curve | None  # from score to value, where the value rises with it; None: it does not
+    step: float  # attribute units per unit length, mean along the curve
     step_95: tuple[float, float]
-    linear_range: tuple[float, float]  # changes in attribute units
-    r2: float  # of change against dose within the linear range
+    r2: float  # of the measured values, all samples at all places of the curve, by the curve
+    mae: float  # of the same, attribute units: how far from the wanted value an edit ends
     leakage: dict[str, dict[str, Any]]  # other attributes: SD of theirs per SD of the target's, with a 95 % interval
-    doses: np.ndarray  # (D,) attribute units by `step`
-    response: np.ndarray  # (D,) mean measured change from dose 0, attribute units
-    measured: dict[str, np.ndarray]  # every attribute, (S, D)
-    images: np.ndarray  # (S, D, H, W, 3) uint8
+    scores: np.ndarray  # (P,) the places
+    response: np.ndarray  # (P,) mean measured value there, NaN where too few were measured
+    measured: dict[str, np.ndarray]  # every attribute, (S, P)
+    images: np.ndarray  # (S, P, H, W, 3) uint8
 
     @property
     def works(self) -> bool:
         """Whether the attribute rises along the vector beyond doubt."""
-        return bool(np.isfinite(self.step) and self.step_95[0] > 0)
+        return self.curve is not None and self.step_95[0] > 0
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -47,9 +49,10 @@ class Calibration:
         return {
             "step": self.step,
             "step_95": self.step_95,
-            "linear_range": self.linear_range,
-            "r2": self.r2,
-            "doses": self.doses,
+            "reach": None if self.curve is None else self.curve.values[[0, -1]],
+            "edit_r2": self.r2,
+            "edit_mae": self.mae,
+            "scores": self.scores,
             "response": self.response,
             "samples": len(self.images),
             "leakage": self.leakage,
@@ -58,91 +61,80 @@ class Calibration:
 
 def calibrate(
     w: np.ndarray,
+    score: np.ndarray,
+    gain: float,
+    places: np.ndarray,
     vector: np.ndarray,
     attribute: str,
-    expected_step: float,
     sd: dict[str, float],
     render: Render,
     measure: Measure,
 ) -> Calibration:
-    """Renders and measures samples moved along `vector` by five doses.
+    """Renders and measures samples moved along `vector` to every place of the score.
 
-    `w` (S, d) samples no model was fitted on; `vector` (d,) unit length; `expected_step`: attribute units per unit
-    length as a linear model foresees it, which sets the size of the doses; `sd`: of every attribute among the faces.
+    `w` (S, d) samples no model was fitted on, `score` (S,) their scores; `gain` > 0: score per unit length along
+    `vector` (d,); `places` (P,) rising scores; `sd`: of every attribute among the faces.
     """
-    lengths = np.array(DOSES) * sd[attribute] / expected_step
-    moved = w[:, None, :] + lengths[None, :, None] * vector
+    lengths = (places[None, :] - score[:, None]) / gain
+    moved = w[:, None, :] + lengths[:, :, None] * vector
     images = render(moved.reshape(-1, w.shape[1]).astype(np.float32))
-    grid = (len(w), len(lengths))
-    measured = {name: column.reshape(grid).astype(np.float64) for name, column in measure(images).items()}
+    measured = {name: column.reshape(lengths.shape).astype(np.float64) for name, column in measure(images).items()}
     target = measured[attribute]
-    response = _changes(target)
-    inside = _linear(response)
-    step, step_95 = _slope(lengths[inside], target[:, inside])
-    leakage = {}
-    for name, values in measured.items():
-        if name != attribute:
-            slope, interval = _slope(lengths[inside], values[:, inside])
-            unit = sd[attribute] / (sd[name] * step) if step * sd[name] else np.nan
-            leakage[name] = {"slope": slope * unit, "slope_95": tuple(sorted(end * unit for end in interval))}
-    doses = lengths * step
+    response = _means(target)
+    curve = rising_curve(places, response)
+    inside = np.ones(len(places), bool) if curve is None else np.isin(places, curve.scores)
+    slope, slope_95 = _slope(places[inside] / gain, target[:, inside])
+    wanted = np.broadcast_to(response[inside], target[:, inside].shape)
+    leakage = {
+        name: _leak(response[inside] / sd[attribute], values[:, inside] / sd[name])
+        for name, values in measured.items()
+        if name != attribute
+    }
+    error = (target[:, inside] - wanted)[np.isfinite(target[:, inside])]
+    spread = target[:, inside][np.isfinite(target[:, inside])]
     return Calibration(
-        step=step,
-        step_95=step_95,
-        linear_range=(float(doses[inside].min()), float(doses[inside].max())),
-        r2=_within_r2(lengths[inside], target[:, inside], step),
+        curve=curve,
+        step=slope,
+        step_95=slope_95,
+        r2=float(1 - (error**2).mean() / spread.var()) if spread.size and spread.var() > 0 else np.nan,
+        mae=float(np.abs(error).mean()) if error.size else np.nan,
         leakage=leakage,
-        doses=doses,
+        scores=places,
         response=response,
         measured=measured,
-        images=images.reshape(*grid, *images.shape[1:]),
+        images=images.reshape(*lengths.shape, *images.shape[1:]),
     )
 
 
-def _changes(values: np.ndarray) -> np.ndarray:
-    """(S, D) with the middle column undosed -> (D,) mean change from it over the samples measured at both; else NaN."""
-    change = values - values[:, [values.shape[1] // 2]]
-    known = np.isfinite(change)
-    total = np.where(known, change, 0).sum(axis=0)
-    return np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)
+def _means(values: np.ndarray) -> np.ndarray:
+    """(S, P) -> (P,) mean of what was measured, NaN where that is too little."""
+    known = np.isfinite(values)
+    count = known.sum(axis=0)
+    mean = np.where(known, values, 0).sum(axis=0) / np.maximum(count, 1)
+    return np.where(count >= LEAST_MEASURED, mean, np.nan)
 
 
-def _linear(response: np.ndarray) -> slice:
-    """The doses around the middle one, at least its neighbours, up to which the response keeps rising at its pace."""
-    middle = len(response) // 2
-    low, high = middle - 1, middle + 1
-    pace = KEEPS_UP * (response[high] - response[low]) / 2
-    while high + 1 < len(response) and response[high + 1] - response[high] >= max(pace, 0):
-        high += 1
-    while low > 0 and response[low] - response[low - 1] >= max(pace, 0):
-        low -= 1
-    return slice(low, high + 1)
+def _leak(doses: np.ndarray, values: np.ndarray) -> dict[str, Any]:
+    """Slope of (S, P) values on (P,) doses with its interval."""
+    slope, interval = _slope(doses, values)
+    return {"slope": slope, "slope_95": interval}
 
 
-def _slope(lengths: np.ndarray, values: np.ndarray) -> tuple[float, tuple[float, float]]:
-    """Slope of (S, D) values on (D,) lengths within samples, and its 95 % interval over samples; NaN without data."""
-    x, y, known = _within(lengths, values)
+def _slope(doses: np.ndarray, values: np.ndarray) -> tuple[float, tuple[float, float]]:
+    """Slope of (S, P) values on (P,) doses within samples, and its 95 % interval over samples; NaN without data."""
+    known = np.isfinite(values) & np.isfinite(doses)
+    x, y = (_centred(part, known) for part in (np.broadcast_to(doses, values.shape), values))
     sums = np.stack([(x * y).sum(axis=1), (x * x).sum(axis=1)], axis=1)[known.sum(axis=1) > 1]
-    if len(sums) < LEAST_MEASURED:
+    if len(sums) < LEAST_MEASURED or not sums[:, 1].any():
         return np.nan, (np.nan, np.nan)
     return float(_ratio(sums)), bootstrap_interval(sums, _ratio)
 
 
-def _within_r2(lengths: np.ndarray, values: np.ndarray, slope: float) -> float:
-    x, y, _ = _within(lengths, values)
-    total = (y**2).sum()
-    return float(1 - ((y - slope * x) ** 2).sum() / total) if total > 0 else np.nan
-
-
-def _within(lengths: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(S, D) lengths and values less each sample's own mean, 0 where not measured, and where they are measured."""
-    known = np.isfinite(values)
-    count = np.maximum(known.sum(axis=1, keepdims=True), 1)
-    centred = []
-    for part in (np.broadcast_to(lengths, values.shape), values):
-        part = np.where(known, part, 0)
-        centred.append(np.where(known, part - part.sum(axis=1, keepdims=True) / count, 0))
-    return centred[0], centred[1], known
+def _centred(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """(S, P) less each row's mean over what is known, 0 elsewhere."""
+    total = np.where(known, values, 0).sum(axis=1, keepdims=True)
+    mean = total / np.maximum(known.sum(axis=1, keepdims=True), 1)
+    return np.where(known, values - mean, 0)
 
 
 def _ratio(sums: np.ndarray) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 
 from data.files import read_json, write_json
 from data.weights import WEIGHTS
+from directions.curve import Curve
 
 BUILTIN = WEIGHTS / "directions"
 
@@ -31,8 +32,9 @@ class HasSha256(Protocol):
 class Direction:
     """How one attribute changes in the latent space of one generator.
 
-    Moving w by `vector` * t changes the attribute by `step` * t units. The sign of `normal` @ w + `intercept` says on
-    which side of `threshold` a sample lies; `ridge` @ w + `ridge_intercept` estimates its value.
+    Moving w by `vector` * t changes the attribute by `step` * t units, on average; `curve` says it more exactly, as the
+    value at every score `ridge` @ w + `ridge_intercept`, a linear regression. The sign of `normal` @ w + `intercept`
+    says on which side of `threshold` a sample lies.
     """
 
     attribute: str
@@ -40,11 +42,11 @@ class Direction:
     space: str  # "W": one vector for all layers
     vector: np.ndarray  # (w_dim,) float64, unit length: covariance of w times `normal`
     step: float  # attribute units per unit length along `vector`, measured on re-rendered samples
-    linear_range: tuple[float, float]  # changes in attribute units for which the measured response keeps up
+    curve: Curve  # from score to value, measured on re-rendered samples; its ends are the reach of edits
     normal: np.ndarray  # (w_dim,) float64, of the linear SVM, not normalised
     intercept: float
     threshold: float  # attribute units: where the SVM splits the samples
-    ridge: np.ndarray  # (w_dim,) float64, attribute units per unit of w
+    ridge: np.ndarray  # (w_dim,) float64, score per unit of w; scores are values as far as w is linear
     ridge_intercept: float
     sd: float  # attribute units, of all samples
     value_range: tuple[float, float]  # attribute units: percentiles 1 and 99 of all samples
@@ -57,20 +59,28 @@ class Direction:
     scorer: dict[str, Any]  # what measured the attribute
     figures: dict[str, Any]  # all else that is reported
 
-    def estimate(self, w: Any) -> Any:
-        """(N, w_dim) array or tensor -> (N,) estimated attribute, by ridge regression."""
-        ridge = self.ridge if isinstance(w, np.ndarray) else w.new_tensor(self.ridge)
-        return w @ ridge + self.ridge_intercept
+    def score(self, w: np.ndarray) -> np.ndarray:
+        """(N, w_dim) -> (N,) linear regression of the attribute."""
+        return w.astype(np.float64) @ self.ridge + self.ridge_intercept
+
+    def estimate(self, w: np.ndarray) -> np.ndarray:
+        """(N, w_dim) -> (N,) estimated value: that of the curve at the score."""
+        return self.curve.value(self.score(w))
+
+    def length_to(self, w: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """(N, w_dim) and wanted values (N,) -> (N,) length along `vector` that leads there from the estimated value."""
+        return (self.curve.score(values) - self.score(w)) / float(self.ridge @ self.vector)
 
 
 _VECTORS = ("vector", "normal", "ridge")
-_RANGES = ("linear_range", "value_range")
 _NUMBERS = ("step", "intercept", "threshold", "ridge_intercept", "sd", "accuracy", "balanced_accuracy", "psi")
 
 
 def save_direction(direction: Direction, path: str | Path) -> None:
     """Writes the JSON file."""
-    write_json(path, {field.name: getattr(direction, field.name) for field in dataclasses.fields(direction)})
+    content = {field.name: getattr(direction, field.name) for field in dataclasses.fields(direction)}
+    content["curve"] = {"scores": direction.curve.scores, "values": direction.curve.values}
+    write_json(path, content)
 
 
 def load_direction(path_or_name: str | Path, generator: HasSha256) -> Direction:
@@ -112,7 +122,12 @@ def _read(path: Path) -> Direction:
     sound = (
         all(_numbers(content[name]) for name in _VECTORS)
         and len(sizes) == 1
-        and all(_numbers(content[name]) and len(content[name]) == 2 for name in _RANGES)
+        and _numbers(content["value_range"])
+        and len(content["value_range"]) == 2
+        and isinstance(content["curve"], dict)
+        and set(content["curve"]) == {"scores", "values"}
+        and all(_numbers(knots) for knots in content["curve"].values())
+        and len(content["curve"]["scores"]) == len(content["curve"]["values"])
         and _numbers([content[name] for name in _NUMBERS])
         and isinstance(content["n"], int)
         and all(isinstance(content[name], str) for name in ("attribute", "unit", "generator", "seeds"))
@@ -120,11 +135,18 @@ def _read(path: Path) -> Direction:
         and isinstance(content["figures"], dict)
         and content["space"] == "W"
     )
-    if not sound or content["step"] == 0 or abs(math.hypot(*content["vector"]) - 1) > 1e-6:
-        raise ValueError(f"{path} is a damaged direction: make it again with `python -m directions.fit`")
-    arrays = {name: np.array(content[name], np.float64) for name in _VECTORS}
-    ranges = {name: tuple(map(float, content[name])) for name in _RANGES}
-    return Direction(**(content | arrays | ranges))
+    damaged = f"{path} is a damaged direction: make it again with `python -m directions.fit`"
+    if not sound or abs(math.hypot(*content["vector"]) - 1) > 1e-6:
+        raise ValueError(damaged)
+    read: dict[str, Any] = {name: np.array(content[name], np.float64) for name in _VECTORS}
+    read["value_range"] = tuple(map(float, content["value_range"]))
+    try:
+        read["curve"] = Curve(*(np.array(content["curve"][name], np.float64) for name in ("scores", "values")))
+    except ValueError as error:
+        raise ValueError(damaged) from error
+    if not content["step"] > 0 or not read["ridge"] @ read["vector"] > 0:
+        raise ValueError(damaged)
+    return Direction(**(content | read))
 
 
 def _numbers(value: Any) -> bool:

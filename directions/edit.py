@@ -39,9 +39,9 @@ def main(
 ) -> None:
     """Shows one face at several values of an attribute, and measures what came out.
 
-    --to moves to absolute values: the present value is estimated from w by the ridge regression that was fitted with
-    the direction, and the difference is applied. --by moves by amounts. Writes a strip of pictures and the same figures
-    as JSON beside it.
+    The present value is estimated from w: a linear score, fitted by ridge regression, and the direction's measured
+    curve from scores to values. --to moves to absolute values, --by by amounts. Writes a strip of pictures, and the
+    figures as JSON beside it.
 
     Args:
         seed: of the face
@@ -64,29 +64,33 @@ def main(
     direction = load_named(attribute, directions, network)
     measure = Measurer(parser, device)
     w = network.mapping(latents([seed], network.z_dim).to(network.w_avg.device), psi=psi)[:, 0]
-    changes = values - float(direction.estimate(w)) if to is not None else values
-    edited = edit(w.expand(len(values), -1), direction, torch.from_numpy(changes))
+    start = float(direction.estimate(w.cpu().numpy())[0])
+    wanted = values if to is not None else start + values
+    edited = edit(w.expand(len(values), -1), direction, torch.from_numpy(wanted - start))
     images = Renderer(network)(edited.cpu().numpy())
     measured = measure(images)
     write_image(strip(images[None], [[caption(attribute, value) for value in measured[attribute]]]), out)
-    low, high = direction.linear_range
+    low, high = direction.curve.values[[0, -1]]
     rows = []
-    for value, change, found in zip(values, changes, measured[attribute], strict=True):
-        note = "" if low <= change <= high else "   beyond the calibrated range"
-        print(f"{flag[2:]} {value:+.{DECIMALS}f}  ->  {caption(attribute, found)}{note}")
-        rows.append({flag[2:]: value, "by": change, "measured": found})
-    figures = {"seed": seed, "psi": psi, "attribute": attribute, "unit": direction.unit, "pictures": rows}
+    print(f"seed {seed} has an estimated {caption(attribute, start)}; edits reach from {low:.0f} to {high:.0f}")
+    for value, goal, found in zip(values, wanted, measured[attribute], strict=True):
+        note = "" if low <= goal <= high else "   beyond the reach"
+        print(f"{flag[2:]} {value:+.{DECIMALS}f}  ->  measured {caption(attribute, found)}{note}")
+        rows.append({"to": goal, "by": goal - start, "measured": found})
+    figures = {"seed": seed, "psi": psi, "attribute": attribute, "unit": direction.unit, "estimated": start}
+    figures |= {"reach": [low, high], "pictures": rows}
     write_json(out.with_suffix(".json"), figures)
 
 
 def edit(ws: torch.Tensor, direction: Direction, by: float | torch.Tensor) -> torch.Tensor:
-    """Moves codes by an amount in the direction's attribute unit; differentiable.
+    """Moves codes by an amount in the direction's attribute unit, from their estimated values; differentiable in `ws`.
 
-    `ws` (N, w_dim) or (N, num_ws, w_dim), all layers moving alike; `by` one number or (N,).
+    `ws` (N, w_dim) or (N, num_ws, w_dim), all layers moving alike; `by` one number or (N,). The way back is `-by`.
     """
-    amount = torch.as_tensor(by, dtype=ws.dtype, device=ws.device) / direction.step
-    vector = torch.as_tensor(direction.vector, dtype=ws.dtype, device=ws.device)
-    return ws + amount.reshape(-1, *[1] * (ws.ndim - 1)) * vector
+    w = ws.detach().reshape(len(ws), -1, ws.shape[-1]).mean(dim=1).cpu().numpy()
+    amount = torch.as_tensor(by).detach().cpu().numpy().astype(np.float64)
+    lengths = torch.as_tensor(direction.length_to(w, direction.estimate(w) + amount)).to(ws)
+    return ws + lengths.reshape(-1, *[1] * (ws.ndim - 1)) * torch.as_tensor(direction.vector).to(ws)
 
 
 def load_named(attribute: str, directions: str, generator: Any) -> Direction:

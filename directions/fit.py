@@ -17,17 +17,17 @@ from data.command import run
 from data.files import write_json
 from data.images import write_image
 from data.shards import Shards
-from directions.attributes import ATTRIBUTES
-from directions.calibrate import Calibration, Render, calibrate
+from directions.attributes import ATTRIBUTES, CONTROLS
+from directions.calibrate import PLACES, Calibration, Render, calibrate
 from directions.direction import Direction, load_direction, save_direction
-from directions.linear import fit_linear, held_out, svm_normal
+from directions.linear import fit_linear, held_out, ridge_slope, svm_normal
 from directions.measured import MeasuredFaces, open_faces
 from directions.pictures import caption, strip
 from directions.pool import Measure, MeasuringPool
 from directions.vectors import edit_vector
 
 REPORT = "report.json"
-CALIBRATED = 64  # held-out samples that are edited, rendered and measured
+CALIBRATED = 48  # held-out samples that are edited, rendered and measured
 SHOWN = 6  # of them in the picture
 HALVES_SEED = 0
 
@@ -86,15 +86,16 @@ def fit_directions(
     report: dict[str, Any] = {"faces": len(sample.seeds), "psi": sample.psi, "directions": {}, "failed": {}}
     with MeasuringPool(parser, device, workers) as measure:
         for name in names:
-            try:
-                direction = _kept(out / f"{name}.json", network, sample, band)
-                if direction is None:
+            direction = _kept(out / f"{name}.json", network, sample, band)
+            if direction is None:
+                try:
                     direction, calibration = fit_direction(sample, name, render, measure, band)
-                    write_image(_picture(name, calibration), out / f"{name}.png")
-                    save_direction(direction, out / f"{name}.json")
-                report["directions"][name] = {"accuracy": direction.accuracy, "n": direction.n} | direction.figures
-            except ArithmeticError as reason:
-                report["failed"][name] = str(reason)
+                except ValueError as reason:
+                    report["failed"][name] = str(reason)
+                    continue
+                write_image(_picture(name, calibration), out / f"{name}.png")
+                save_direction(direction, out / f"{name}.json")
+            report["directions"][name] = {"accuracy": direction.accuracy, "n": direction.n} | direction.figures
     write_json(out / REPORT, report)
     return report
 
@@ -102,24 +103,26 @@ def fit_directions(
 def fit_direction(
     sample: MeasuredFaces, name: str, render: Render, measure: Measure, band: float = 1.0
 ) -> tuple[Direction, Calibration]:
-    """The calibrated direction of one attribute; ArithmeticError when the faces do not give one."""
+    """The calibrated direction of one attribute; ValueError with the reason when the faces do not give one."""
     values = sample.columns[name]
     known = np.isfinite(values)
     if known.sum() < 2:
-        raise ArithmeticError(f"it was measured on {known.sum()} of {len(values)} faces")
+        raise ValueError(f"it was measured on {known.sum()} of {len(values)} faces")
     w, values, seeds = sample.w[known], values[known], sample.seeds[known]
     test = held_out(seeds)
     threshold = 0.0 if name == "yaw" else float(np.median(values[~test]))
     fit = fit_linear(w, values, test, threshold, band)
-    vector, _ = edit_vector(w[~test], fit.normal)
-    expected = float(fit.ridge @ vector)
-    if expected <= 0:
-        raise ArithmeticError("its linear models contradict each other, so it is not linear in w")
-    chosen = w[test][:CALIBRATED]
-    calibration = calibrate(chosen, vector, name, expected, sample.sd, render, measure)
-    if not calibration.works:
-        raise ArithmeticError("moving along it has no measurable effect on rendered faces")
-    figures = fit.figures | calibration.figures
+    vector, removed = edit_vector(w[~test], fit.normal, _control_slopes(sample))
+    scores = w.astype(np.float64) @ fit.ridge + fit.ridge_intercept
+    places = np.percentile(scores, PLACES)
+    chosen = np.flatnonzero(test)[:CALIBRATED]
+    gain = float(fit.ridge @ vector)
+    if gain <= 0 or places[0] == places[-1]:
+        raise ValueError("its linear models contradict each other, so it is not linear in w")
+    calibration = calibrate(w[chosen], scores[chosen], gain, places, vector, name, sample.sd, render, measure)
+    if calibration.curve is None or not calibration.works:
+        raise ValueError("moving along it has no measurable effect on rendered faces")
+    figures = fit.figures | calibration.figures | {"keeps": list(CONTROLS), "removed": removed}
     figures |= {"halves_cosine": _halves_cosine(w[~test], values[~test], threshold, fit.figures["C"])}
     direction = Direction(
         attribute=name,
@@ -127,7 +130,7 @@ def fit_direction(
         space="W",
         vector=vector,
         step=calibration.step,
-        linear_range=calibration.linear_range,
+        curve=calibration.curve,
         normal=fit.normal,
         intercept=fit.intercept,
         threshold=threshold,
@@ -158,7 +161,7 @@ def parse_attributes(text: str) -> list[str]:
 
 def table(report: dict[str, Any]) -> str:
     """The report as text: one line per direction."""
-    head = "accuracy (95 %)     AUC    shuffled  ridge R2  MAE    step/unit  dose R2  leaks most into"
+    head = "accuracy (95 %)     AUC    shuffled  ridge R2  step    edit MAE  reach           leaks most into"
     lines = [f"{'direction':<15} {head}"]
     for name, figures in report["directions"].items():
         low, high = figures["accuracy_95"]
@@ -167,8 +170,8 @@ def table(report: dict[str, Any]) -> str:
         leak = f"{worst} {leaks[worst]:+.2f} SD/SD" if worst else "-"
         lines.append(
             f"{name:<15} {figures['accuracy']:.3f} ({low:.3f}-{high:.3f}) {figures['auc']:.3f}  "
-            f"{figures['accuracy_shuffled']:.3f}     {figures['ridge_r2']:.3f}     {figures['ridge_mae']:<6.2f} "
-            f"{figures['step']:<10.3g} {figures['r2']:.3f}    {leak}"
+            f"{figures['accuracy_shuffled']:.3f}     {figures['ridge_r2']:.3f}     {figures['step']:<7.3g} "
+            f"{figures['edit_mae']:<9.2f} {figures['reach'][0]:+.0f} to {figures['reach'][1]:<+10.0f} {leak}"
         )
     return "\n".join(lines)
 
@@ -190,6 +193,16 @@ def _fingerprint(sample: MeasuredFaces, band: float) -> str:
     for array in (sample.seeds, sample.w, *sample.columns.values()):
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
+
+
+def _control_slopes(sample: MeasuredFaces) -> np.ndarray:
+    """(K, w_dim) slopes of the controls on w, which edits leave as they are."""
+    slopes = []
+    for name in CONTROLS:
+        values = sample.columns[name]
+        train = np.isfinite(values) & ~held_out(sample.seeds)
+        slopes.append(ridge_slope(sample.w[train], values[train]))
+    return np.stack(slopes)
 
 
 def _halves_cosine(w: np.ndarray, values: np.ndarray, threshold: float, c: float) -> float:

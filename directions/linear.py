@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.linear_model import RidgeCV
-from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.svm import LinearSVC
 
@@ -74,6 +74,15 @@ def svm_normal(w: np.ndarray, labels: np.ndarray, c: float) -> np.ndarray:
     return _svm(c).fit((w - w.mean(axis=0, dtype=np.float64)) / scale, labels).coef_[0] / scale
 
 
+def ridge_slope(w: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """(d,) slope of the ridge regression alone, on all of (N, d) samples; 0 where there are hardly any."""
+    if len(w) < LEAST:
+        return np.zeros(w.shape[1])
+    scale = w.std(axis=0, dtype=np.float64)
+    scale = np.where(scale > 0, scale, 1.0)
+    return RidgeCV(RIDGE_GRID).fit((w - w.mean(axis=0, dtype=np.float64)) / scale, values).coef_ / scale
+
+
 def bootstrap_interval(
     values: np.ndarray, statistic: Callable[[np.ndarray], float] = np.mean, seed: int = 0
 ) -> tuple[float, float]:
@@ -118,19 +127,38 @@ def _check(train: np.ndarray, test: np.ndarray) -> None:
 
 def _judge_svm(svm: LinearSVC, x: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     right = svm.predict(x) == labels
+    ranked = np.column_stack([svm.decision_function(x), labels])
     return {
         "accuracy": float(right.mean()),
         "accuracy_95": bootstrap_interval(right),
         "balanced_accuracy": float(balanced_accuracy_score(labels, svm.predict(x))),
-        "auc": float(roc_auc_score(labels, svm.decision_function(x))),
+        "auc": _auc(ranked),
+        "auc_95": bootstrap_interval(ranked, _auc),
         "share_high": float(labels.mean()),
     }
 
 
 def _judge_ridge(ridge: RidgeCV, x: np.ndarray, values: np.ndarray) -> dict[str, Any]:
-    error = np.abs(ridge.predict(x) - values)
-    r2 = 1 - (error**2).sum() / ((values - values.mean()) ** 2).sum()
-    return {"ridge_r2": float(r2), "ridge_mae": float(error.mean()), "ridge_mae_95": bootstrap_interval(error)}
+    predicted = np.column_stack([ridge.predict(x), values])
+    error = np.abs(predicted[:, 0] - values)
+    return {
+        "ridge_r2": _r2(predicted),
+        "ridge_r2_95": bootstrap_interval(predicted, _r2),
+        "ridge_mae": float(error.mean()),
+        "ridge_mae_95": bootstrap_interval(error),
+    }
+
+
+def _auc(ranked: np.ndarray) -> float:
+    """(N, 2) scores and labels 0 or 1 -> share of (high, low) couples that the score puts in order; no ties."""
+    high = ranked[np.argsort(ranked[:, 0], kind="stable"), 1] > 0
+    lower = np.cumsum(~high)
+    return float(lower[high].sum() / max(high.sum() * (~high).sum(), 1))
+
+
+def _r2(predicted: np.ndarray) -> float:
+    """(N, 2) predictions and values -> share of the values' variance that is explained."""
+    return float(1 - np.mean((predicted[:, 0] - predicted[:, 1]) ** 2) / predicted[:, 1].var())
 
 
 def _shuffled_floor(c: float, x: np.ndarray, labels: np.ndarray, x_test: np.ndarray, labels_test: np.ndarray) -> float:

@@ -19,7 +19,7 @@ from data.command import run
 from data.files import sha256, sweep_temporaries, write_json
 from data.shards import Shards, attributes_path, read_arrays, read_attrs, write_arrays
 from data.weights import resolve
-from directions.attributes import ATTRIBUTES, BATCH
+from directions.attributes import BATCH, MEASURED
 from directions.pool import MeasuringPool, join
 
 REPORT = "attributes.json"
@@ -54,14 +54,12 @@ def measure_shards(
     sweep_temporaries(folder)
     missing = []
     for k, path in enumerate(shards.paths):
-        if attributes_path(path).exists():
-            _check(path, measured_by)
-        elif k % world == rank:
+        if not _measured(path, measured_by) and k % world == rank:
             missing.append(k)
     if missing:
         with MeasuringPool(parser, device, workers, shards) as pool:
             _measure(shards, missing, pool, measured_by)
-    if not all(attributes_path(path).exists() for path in shards.paths):
+    if not all(_measured(path, measured_by) for path in shards.paths):
         return None
     report = summary(shards)
     write_json(folder / REPORT, report)
@@ -70,11 +68,11 @@ def measure_shards(
 
 def summary(shards: Shards) -> dict[str, Any]:
     """Share of faces found, and of every attribute the share measured, mean, SD and percentiles 1, 50, 99."""
-    columns = {name: shards.attributes(name) for name in ATTRIBUTES}
+    columns = {name: shards.attributes(name) for name in MEASURED}
     report: dict[str, Any] = {"faces": len(shards), "found": float(np.isfinite(columns["yaw"]).mean())}
     for name, values in columns.items():
         known = values[np.isfinite(values)].astype(np.float64)
-        figures = {"unit": ATTRIBUTES[name], "measured": len(known) / len(values)}
+        figures = {"unit": MEASURED[name], "measured": len(known) / len(values)}
         if len(known):
             percentiles = np.percentile(known, [1, 50, 99]).tolist()
             figures |= {"mean": known.mean(), "sd": known.std(), "percentiles_1_50_99": percentiles}
@@ -98,7 +96,7 @@ def _measure(shards: Shards, missing: list[int], pool: MeasuringPool, measured_b
             attrs = {name: value for name, value in read_attrs(shard).items() if name in COPIED}
             attrs |= {"shard_sha256": sha256(shard), "parser_sha256": measured_by, "batch": BATCH}
             attrs |= {f"version_{package}": version for package, version in versions.items()}
-            attrs |= {f"unit_{name}": unit for name, unit in ATTRIBUTES.items()}
+            attrs |= {f"unit_{name}": unit for name, unit in MEASURED.items()}
             seeds = read_arrays(shard, ["seed"])
             write_arrays(attributes_path(shard), {**seeds, **join(parts)}, attrs)
 
@@ -108,15 +106,19 @@ def _batches(first: int, last: int) -> list[np.ndarray]:
     return [np.arange(row, min(row + BATCH, last)) for row in range(first, last, BATCH)]
 
 
-def _check(shard: Path, measured_by: str) -> None:
-    """ValueError when the measurements beside a shard are another shard's or another parser's."""
+def _measured(shard: Path, measured_by: str) -> bool:
+    """Whether a shard has all its measurements; ValueError when they are another shard's or another parser's."""
     path = attributes_path(shard)
+    if not path.exists():
+        return False
     there, own = read_attrs(path), read_attrs(shard)
     if there.get("parser_sha256") != measured_by:
         raise ValueError(f"{path} was measured with another parser: give that one as --parser or delete the file")
+    columns = read_arrays(path)
     same = all(there.get(name) == own.get(name) for name in COPIED)
-    if not same or not np.array_equal(read_arrays(path, ["seed"])["seed"], read_arrays(shard, ["seed"])["seed"]):
+    if not same or not np.array_equal(columns.get("seed", np.empty(0)), read_arrays(shard, ["seed"])["seed"]):
         raise ValueError(f"{path} belongs to another shard than {shard.name}: delete it and run the command again")
+    return set(MEASURED) <= set(columns)
 
 
 if __name__ == "__main__":

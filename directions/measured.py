@@ -11,7 +11,7 @@ import numpy as np
 from data.files import sha256
 from data.shards import Shards, attributes_path, read_attrs
 from data.weights import resolve
-from directions.attributes import ATTRIBUTES
+from directions.attributes import MEASURED
 from directions.render import Renderer
 from synth import load_generator
 
@@ -38,7 +38,7 @@ def read_faces(shards: Shards) -> MeasuredFaces:
     psi, generator = shards.attrs.get("psi"), shards.attrs.get("generator_sha256")
     if not isinstance(psi, float) or not isinstance(generator, str):
         raise ValueError(f"{shards.paths[0]} does not say psi and generator: make it with `python -m synth.sample`")
-    columns = {name: shards.attributes(name) for name in ATTRIBUTES}
+    columns = {name: shards.attributes(name) for name in MEASURED}
     scored = [read_attrs(attributes_path(path)) for path in shards.paths]
     if len({attrs.get("parser_sha256") for attrs in scored}) > 1:
         raise ValueError(f"{shards.folder} was measured with several parsers: delete its *.attributes.h5 and measure")
@@ -47,9 +47,7 @@ def read_faces(shards: Shards) -> MeasuredFaces:
     return MeasuredFaces(shards.seeds, shards.w, columns, generator, psi, scorer)
 
 
-def open_faces(
-    shards: Shards, generator: str, parser: str, device: str | None
-) -> tuple[MeasuredFaces, Any, Renderer]:
+def open_faces(shards: Shards, generator: str, parser: str, device: str | None) -> tuple[MeasuredFaces, Any, Renderer]:
     """(the faces of a folder, the generator that made them, a renderer of pictures like theirs).
 
     ValueError when the generator or the parser of a command's flags is not the one that made or measured the faces.

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 from tqdm import tqdm
 
@@ -27,7 +26,6 @@ from data.shards import Shards, read_attrs, write_arrays
 from directions.attributes import HAIR_ATTRIBUTES
 from directions.calibrate import Render
 from directions.direction import Direction, load_directions, save_direction
-from directions.edit import edit
 from directions.linear import held_out
 from directions.measured import MeasuredFaces, open_faces
 from directions.pictures import caption, strip
@@ -125,10 +123,10 @@ def pair_up(
     measure: Measure,
 ) -> dict[str, Any]:
     """Turns every face of the shards along the saved `turn`, writes the pairs, checks `check` of them, reports."""
-    w, yaw = sample.w, sample.columns["yaw"].astype(np.float64)
-    # Where no face was found the yaw is estimated: such a face is paired too, for the networks must see it.
-    yaw = np.where(np.isfinite(yaw), yaw, turn.estimate(w.astype(np.float64)))
-    gaps = yaw_gaps(sample.seeds, yaw, turn.value_range, max_yaw_gap)
+    w = sample.w
+    yaw = turn.estimate(w)  # not the measured one, which is missing where no face was found
+    reach = (float(turn.curve.values[0]), float(turn.curve.values[-1]))
+    gaps = yaw_gaps(sample.seeds, yaw, reach, max_yaw_gap)
     made_by = {
         "generator_sha256": sample.generator,
         "turn_sha256": sha256(out / TURN),
@@ -145,21 +143,21 @@ def pair_up(
     return report
 
 
-def yaw_gaps(seeds: np.ndarray, yaw: np.ndarray, value_range: tuple[float, float], max_yaw_gap: float) -> np.ndarray:
-    """(N,) gaps in degrees, each uniform among those up to `max_yaw_gap` that keep yaw + gap within `value_range`.
+def yaw_gaps(seeds: np.ndarray, yaw: np.ndarray, reach: tuple[float, float], max_yaw_gap: float) -> np.ndarray:
+    """(N,) gaps in degrees, each uniform among those up to `max_yaw_gap` that keep yaw + gap within `reach`.
 
-    A gap depends on its seed and yaw alone. A face outside the range is only turned towards it.
+    A gap depends on its seed and yaw alone. A face beyond the reach is only turned back towards it.
     """
-    low = np.clip(value_range[0] - yaw, -max_yaw_gap, 0)
-    high = np.clip(value_range[1] - yaw, 0, max_yaw_gap)
+    low = np.clip(reach[0] - yaw, -max_yaw_gap, 0)
+    high = np.clip(reach[1] - yaw, 0, max_yaw_gap)
     share = np.array([np.random.RandomState([seed, STREAM]).uniform() for seed in seeds])
     return low + share * (high - low)
 
 
 def turned(w: np.ndarray, turn: Direction, gaps: np.ndarray) -> np.ndarray:
     """(N, w_dim) float32 codes turned by (N,) degrees."""
-    codes = edit(torch.from_numpy(w.astype(np.float64)), turn, torch.from_numpy(gaps))
-    return codes.numpy().astype(np.float32)
+    lengths = turn.length_to(w, turn.estimate(w) + gaps)
+    return (w + lengths[:, None] * turn.vector).astype(np.float32)
 
 
 def verify(

@@ -21,7 +21,7 @@ import torch
 
 from data.shards import Shards
 from data.weights import resolve
-from directions.attributes import ATTRIBUTES, BATCH, Measurer
+from directions.attributes import BATCH, MEASURED, Measurer
 
 Columns = dict[str, np.ndarray]  # {attribute: (N,) float32}
 Measure = Callable[[np.ndarray], Columns]  # (N, H, W, 3) uint8 -> Columns
@@ -83,7 +83,7 @@ class MeasuringPool:
 def join(parts: Iterable[Columns]) -> Columns:
     """Columns of consecutive batches as one."""
     parts = list(parts)
-    return {name: np.concatenate([part[name] for part in parts]) for name in ATTRIBUTES}
+    return {name: np.concatenate([part[name] for part in parts]) for name in MEASURED}
 
 
 def _results(results: Iterator[Columns]) -> Iterator[Columns]:

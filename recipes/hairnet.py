@@ -8,23 +8,17 @@ done, so the same command goes on after an interruption.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from data.command import run
-from data.files import atomic_path
-from data.weights import WEIGHTS, register
-from directions.fit import fit_directions
-from directions.measure import measure_shards
+from data.weights import WEIGHTS, load_network, register, save_network
 from directions.pairs import make_pairs
 from hairnet.train import main as train
-from synth.sample import sample
-
-SHARD_SIZE = 4096
+from recipes.directions import FACES, directions_of
 
 
 def main(
-    *, out: Path, faces: int = 12_288, generator: str = "builtin", steps: int | None = None, ship: bool = False
+    *, out: Path, faces: int = FACES, generator: str = "builtin", steps: int | None = None, ship: bool = False
 ) -> None:
     """Samples faces, finds directions, makes pairs, trains, and puts the network among the shipped weights if told to.
 
@@ -33,19 +27,17 @@ def main(
         faces: number of faces to sample and pair, seeds 0 to faces - 1
         generator: "builtin" or the generator to train for
         steps: of the training; left out: those of the preset builtin
-        ship: copy the network to data/weights/ and record its sha256
+        ship: put the network into data/weights/, in half precision, and record its sha256
     """
     if ship and generator != "builtin":
         raise ValueError("--ship is for a network of the built-in generator: leave --generator out")
-    sample(generator, list(range(faces)), out / "faces", shard_size=SHARD_SIZE)
-    measure_shards(out / "faces")
-    fit_directions(out / "faces", out / "directions", generator=generator)
+    directions_of(generator, out, faces)
     make_pairs(out / "faces", out / "directions", out / "pairs", generator=generator)
     train(pairs=out / "pairs", out=out / "hairnet", preset="builtin", generator=generator, steps=steps)
     if ship:
         target = WEIGHTS / "hairnet.safetensors"
-        with atomic_path(target) as temporary:
-            shutil.copyfile(out / "hairnet" / "hairnet.safetensors", temporary)
+        tensors, config = load_network(out / "hairnet" / "hairnet.safetensors")
+        save_network(target, tensors, config, half=True)
         register(target)
 
 

@@ -8,7 +8,7 @@ import torch
 
 from data.shards import Shards, attributes_path, shard_path, write_arrays
 from data.weights import save_network
-from directions.attributes import ATTRIBUTES
+from directions.attributes import MEASURED
 from directions.measure import measure_shards
 from directions.measured import MeasuredFaces
 from faces.parsing import Parser
@@ -73,7 +73,7 @@ def measured_many(generator: Path, parser: Path, tmp_path_factory: pytest.TempPa
 
 
 class PlainWorld:
-    """A world without networks: attributes are known functions of w, and a picture holds them in four quarters.
+    """A world without networks: attributes are known functions of w, and a picture holds each in a row of its own.
 
     `render` and `measure` stand where a generator and a scorer stand; `slopes` are {attribute: (D,)} units per w.
     """
@@ -83,7 +83,7 @@ class PlainWorld:
     def __init__(self) -> None:
         random = np.random.RandomState(0)
         self.root = np.linalg.qr(random.randn(self.width, self.width))[0] * np.logspace(0, -1.5, self.width)
-        self.slopes = {name: random.randn(self.width) * scale for name, scale in zip(ATTRIBUTES, UNITS, strict=True)}
+        self.slopes = {name: random.randn(self.width) * scale for name, scale in zip(MEASURED, UNITS, strict=True)}
 
     def faces(self, count: int, noise: float = 0.2) -> MeasuredFaces:
         """Samples of an ill-conditioned W with measured attributes; `noise` in SD."""
@@ -96,20 +96,18 @@ class PlainWorld:
         return MeasuredFaces(np.arange(count), w, columns, "a" * 64, 1.0, {"parser_sha256": "b" * 64})
 
     def render(self, w: np.ndarray) -> np.ndarray:
-        """(N, D) -> (N, 8, 8, 3) uint8: 100 x attribute + 32768 in two bytes, one quarter for each attribute."""
+        """(N, D) -> (N, 8, 8, 3) uint8: 100 x attribute + 32768 in two bytes, row k for attribute k."""
         images = np.zeros((len(w), 8, 8, 3), np.uint8)
-        for name, (rows, columns) in zip(ATTRIBUTES, QUARTERS, strict=True):
+        for row, name in enumerate(MEASURED):
             code = np.clip(np.round(100 * (w.astype(np.float64) @ self.slopes[name])) + 32768, 0, 65535).astype(int)
-            images[:, rows, columns, 0] = (code // 256)[:, None, None]
-            images[:, rows, columns, 1] = (code % 256)[:, None, None]
+            images[:, row, :, 0], images[:, row, :, 1] = (code // 256)[:, None], (code % 256)[:, None]
         return images
 
     @staticmethod
     def measure(images: np.ndarray) -> dict[str, np.ndarray]:
         """What `render` has written."""
-        corners = [images[:, rows.start, columns.start].astype(int) for rows, columns in QUARTERS]
-        codes = [corner[:, 0] * 256 + corner[:, 1] - 32768 for corner in corners]
-        return {name: (code / 100).astype(np.float32) for name, code in zip(ATTRIBUTES, codes, strict=True)}
+        codes = images[:, :, 0, 0].astype(int) * 256 + images[:, :, 0, 1] - 32768
+        return {name: (codes[:, row] / 100).astype(np.float32) for row, name in enumerate(MEASURED)}
 
     def write(self, faces: MeasuredFaces, folder: Path, shard_size: int) -> Shards:
         """The faces as shards with measurements."""
@@ -124,8 +122,7 @@ class PlainWorld:
         return Shards(folder)
 
 
-UNITS = (10.0, 8.0, 5.0, 6.0)  # size of the attributes
-QUARTERS = [(slice(a, a + 4), slice(b, b + 4)) for a in (0, 4) for b in (0, 4)]
+UNITS = (10.0, 8.0, 5.0, 6.0, 7.0)  # size of the attributes
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from directions.attributes import hair_attributes
+from directions.attributes import hair_attributes, skin_lightness
 
 
 def drawn(top: int, bottom: int, size: int = 100, grey: int = 119) -> tuple[np.ndarray, np.ndarray]:
@@ -38,6 +38,14 @@ def test_lightness_weighs_green_most():
     images, labels = drawn(0, 50)
     images[:] = (0, 255, 0)
     assert hair_attributes(images, labels)["hair_lightness"] == pytest.approx(87.73, abs=0.02)
+
+
+def test_skin_is_the_face_and_the_nose_not_the_hair():
+    images, labels = drawn(0, 50, grey=0)
+    images[:, 50:], labels[:, 50:75] = 119, 2
+    labels[:, :50, 50:] = 0
+    assert skin_lightness(images, labels) == pytest.approx(50.03, abs=0.02)
+    assert np.isnan(skin_lightness(images, np.zeros_like(labels)))
 
 
 def test_a_bald_head_has_volume_zero_and_no_length_or_lightness():

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from directions.calibrate import calibrate
+from directions.calibrate import Calibration, calibrate
 
 D, SIDE = 6, 8
 TILT = np.array([3.0, 1, 0, 0, 0, 0])  # attribute units per unit of w, of "tilt"; "shade" is w[2] * 5
 SD = {"tilt": 3.0, "shade": 5.0}
+PLACES = np.linspace(-6, 6, 7)
 
 
 def render(w: np.ndarray) -> np.ndarray:
@@ -27,60 +28,67 @@ def codes(n: int = 40) -> np.ndarray:
     return (np.random.RandomState(0).randn(n, D) * 0.3).astype(np.float32)
 
 
-def test_the_step_is_in_the_attributes_unit_whatever_was_expected():
-    vector = np.eye(D)[0]
-    for expected in (3.0, 1.0):
-        found = calibrate(codes(), vector, "tilt", expected, SD, render, measure)
+def calibrated(vector: np.ndarray, scorer=measure, w: np.ndarray | None = None, scale: float = 1.0) -> Calibration:
+    """Along `vector`, with a score that is `scale` times the true tilt."""
+    w = codes() if w is None else w
+    gain = scale * TILT @ vector if TILT @ vector else 1.0
+    return calibrate(w, scale * w @ TILT, gain, scale * PLACES, vector, "tilt", SD, render, scorer)
+
+
+def test_the_step_is_in_the_attributes_unit_whatever_the_score_is():
+    for scale in (1.0, 0.2):
+        found = calibrated(np.eye(D)[0], scale=scale)
         assert found.step == pytest.approx(3, rel=0.02)
         assert found.step_95[0] <= found.step <= found.step_95[1]
+        assert found.works and found.curve is not None
+        np.testing.assert_allclose(found.curve.value(scale * PLACES), PLACES, atol=0.15)
         assert found.r2 > 0.99
-        assert found.works
-    np.testing.assert_allclose(found.doses, np.array([-1.5, -0.75, 0, 0.75, 1.5]) * 9, rtol=0.02)
-    np.testing.assert_allclose(found.response, found.doses, atol=0.1)
-    assert found.linear_range == pytest.approx((-13.5, 13.5), rel=0.02)
+        assert found.mae < 0.2
+
+
+def test_samples_go_to_the_same_places_wherever_they_start():
+    found = calibrated(np.eye(D)[0])
+    assert found.images.shape == (40, 7, SIDE, SIDE, 3)
+    np.testing.assert_allclose(found.measured["tilt"], np.tile(PLACES, (40, 1)), atol=0.2)
 
 
 def test_leakage_is_in_sd_of_the_other_per_sd_of_the_attribute():
-    vector = np.eye(D)[0] * 0.8 + np.eye(D)[2] * 0.6
-    found = calibrate(codes(), vector, "tilt", 2.4, SD, render, measure)
+    found = calibrated(np.eye(D)[0] * 0.8 + np.eye(D)[2] * 0.6)
     leak = found.leakage["shade"]
     assert leak["slope"] == pytest.approx((0.6 * 5 / 5.0) / (0.8 * 3 / 3.0), rel=0.05)
-    assert leak["slope_95"][0] < leak["slope"] < leak["slope_95"][1]
+    assert leak["slope_95"][0] <= leak["slope"] <= leak["slope_95"][1]
 
 
-def test_saturation_ends_the_linear_range_and_leaves_the_step_alone():
-    def saturating(images: np.ndarray) -> dict[str, np.ndarray]:
-        return {name: np.clip(values, -100, 3) for name, values in measure(images).items()}
-
-    calm = np.zeros((20, D), np.float32)
-    found = calibrate(calm, np.eye(D)[0], "tilt", 3.0, SD, render, saturating)
-    assert found.step == pytest.approx(3, rel=0.1)
-    assert found.linear_range == pytest.approx((-4.5, 2.25), rel=0.1)
-
-
-def test_what_is_not_found_on_some_pictures_does_not_bend_the_slope():
-    def blind(images: np.ndarray) -> dict[str, np.ndarray]:
-        return {name: np.where(values > 4, np.nan, values) for name, values in measure(images).items()}
-
-    found = calibrate(codes(), np.eye(D)[0], "tilt", 3.0, SD, render, blind)
+def test_saturation_ends_the_curve_and_leaves_the_step_alone():
+    found = calibrated(np.eye(D)[0], lambda images: {k: np.clip(v, -100, 2) for k, v in measure(images).items()})
+    assert found.curve is not None
     assert found.step == pytest.approx(3, rel=0.05)
+    assert found.curve.values[[0, -1]] == pytest.approx([-6, 2], abs=0.2)
+
+
+def test_a_bent_response_gives_a_bent_curve():
+    found = calibrated(np.eye(D)[0], lambda images: {k: 6 * np.tanh(v / 4) for k, v in measure(images).items()})
+    assert found.curve is not None
+    np.testing.assert_allclose(found.curve.value(PLACES), 6 * np.tanh(PLACES / 4), atol=0.2)
+    assert found.r2 > 0.99
+
+
+def test_pictures_that_cannot_be_measured_are_left_out():
+    def blind(images: np.ndarray) -> dict[str, np.ndarray]:
+        values = measure(images)
+        hidden = np.random.RandomState(0).rand(len(images)) < 0.3
+        return {name: np.where(hidden, np.nan, column) for name, column in values.items()}
+
+    found = calibrated(np.eye(D)[0], blind)
+    assert found.step == pytest.approx(3, rel=0.05)
+    assert found.works
 
 
 def test_a_vector_without_effect_does_not_work():
-    found = calibrate(codes(), np.eye(D)[5], "tilt", 3.0, SD, render, measure)
+    assert not calibrated(np.eye(D)[5]).works
+
+
+def test_an_attribute_that_is_never_measured_does_not_work():
+    found = calibrated(np.eye(D)[0], lambda images: {name: np.full(len(images), np.nan, np.float32) for name in SD})
     assert not found.works
-
-
-def test_an_attribute_that_is_never_found_does_not_work():
-    def nothing(images: np.ndarray) -> dict[str, np.ndarray]:
-        return {name: np.full(len(images), np.nan, np.float32) for name in SD}
-
-    found = calibrate(codes(), np.eye(D)[0], "tilt", 3.0, SD, render, nothing)
-    assert not found.works
-
-
-def test_the_samples_keep_their_order_and_doses():
-    w = codes(3)
-    found = calibrate(w, np.eye(D)[0], "tilt", 3.0, SD, render, measure)
-    assert found.images.shape == (3, 5, SIDE, SIDE, 3)
-    np.testing.assert_allclose(found.measured["tilt"][:, 2], w @ TILT, atol=0.2)
+    assert found.figures["reach"] is None

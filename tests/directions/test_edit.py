@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from data.files import sha256
+from directions.curve import Curve
 from directions.direction import Direction, save_direction
 from directions.edit import main, parse_values
 
@@ -26,7 +27,7 @@ def flags(generator: Path, parser: Path, tmp_path: Path) -> dict:
         space="W",
         vector=vector,
         step=4.0,
-        linear_range=(-5.0, 5.0),
+        curve=Curve(np.array([30.0, 70.0]), np.array([42.0, 58.0])),
         normal=vector,
         intercept=0.0,
         threshold=50.0,
@@ -57,16 +58,19 @@ def flags(generator: Path, parser: Path, tmp_path: Path) -> dict:
 
 def test_moving_to_values_subtracts_the_estimate(flags: dict, capsys: pytest.CaptureFixture[str]):
     main(to="40,50,60", **flags)
-    pictures = json.loads(flags["out"].with_suffix(".json").read_text())["pictures"]
-    present = pictures[0]["to"] - pictures[0]["by"]
-    assert [picture["by"] for picture in pictures] == pytest.approx([40 - present, 50 - present, 60 - present])
+    figures = json.loads(flags["out"].with_suffix(".json").read_text())
+    present = figures["estimated"]
+    wanted = np.array([40, 50, 60])
+    assert [picture["by"] for picture in figures["pictures"]] == pytest.approx(wanted - present)
+    assert [picture["to"] for picture in figures["pictures"]] == wanted.tolist()
+    assert figures["reach"] == [42, 58]
     out = capsys.readouterr().out
-    assert out.count("lightness") == 3
-    assert "beyond the calibrated range" in out
+    assert out.count("lightness") == 4
+    assert out.count("beyond the reach") == 2
 
 
 def test_moving_by_nothing_shows_the_face_itself(flags: dict):
-    main(by="0,0,8", **flags)
+    main(by="0,0,6", **flags)
     strip = np.asarray(Image.open(flags["out"]))
     side = (strip.shape[1] - 8) // 3
     first, second, third = (strip[2 : 2 + side, 2 + k * (side + 2) :][:, :side] for k in range(3))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import r2_score, roc_auc_score
 
 from directions.linear import bootstrap_interval, fit_linear, held_out, svm_normal
 from directions.vectors import edit_vector
@@ -42,7 +43,18 @@ def test_the_figures_are_of_all_held_out_samples():
     assert low < 0.852 < high
     assert fit.figures["ridge_r2"] == pytest.approx(1 / 1.25, abs=0.04)
     assert fit.figures["ridge_mae"] == pytest.approx(5 * np.sqrt(2 / np.pi), abs=0.5)
-    assert fit.figures["auc"] > 0.9
+    for name in ("auc", "ridge_r2"):
+        low, high = fit.figures[f"{name}_95"]
+        assert low < fit.figures[name] < high
+
+
+def test_auc_and_r2_are_those_of_the_textbook():
+    w, _, fit, test = fitted()
+    values = synthetic()[2]
+    labels = values[test] > np.median(values)
+    assert fit.figures["auc"] == pytest.approx(roc_auc_score(labels, w[test] @ fit.normal), abs=1e-6)
+    predicted = w[test].astype(float) @ fit.ridge + fit.ridge_intercept
+    assert fit.figures["ridge_r2"] == pytest.approx(r2_score(values[test], predicted), abs=1e-9)
 
 
 def test_shuffled_labels_give_chance():
