@@ -40,16 +40,18 @@ def hsl(hue: float, saturation: float, lightness: float) -> Tensor:
 
 
 def skin_colour(identity: Identity) -> Tensor:
-    """(3,) linear skin reflectance with a little personal tint."""
-    tint = 1 + 0.025 * torch.randn(3, generator=stream(identity.noise, 1))
+    """(3,) linear skin reflectance, rosy (tint 0) to golden (tint 1), and a little of its own."""
+    tint = 1 + 0.02 * torch.randn(3, generator=stream(identity.noise, 1))
+    tint = tint + (2 * identity.tint - 1) * torch.tensor([-0.01, 0.03, -0.075])
     return (palette(SKIN, identity.skin**1.15) * tint).clamp(0.05, 0.97) ** 2
 
 
 def lip_colour(identity: Identity, skin: Tensor) -> Tensor:
     """(3,) linear lip reflectance: flushed skin, or lipstick as makeup grows."""
-    natural = skin * torch.tensor([0.86, 0.50, 0.52])
+    shade, depth = torch.rand(2, generator=stream(identity.noise, 2)).tolist()
+    natural = skin * (torch.tensor([0.95, 0.60, 0.61]) - depth * torch.tensor([0.18, 0.20, 0.18]))
     shades = ((0.42, 0.05, 0.07), (0.55, 0.16, 0.17), (0.36, 0.06, 0.14))
-    lipstick = palette(shades, float(torch.rand((), generator=stream(identity.noise, 2))))
+    lipstick = palette(shades, shade)
     return mix(natural, lipstick, 0.7 * step(0.4, 1.0, identity.makeup))
 
 

@@ -42,6 +42,13 @@ class Camera:
         shift = (NECK - turn @ NECK)[:, None]
         return (torch.addmm(shift, turn, points.reshape(3, -1))).reshape(points.shape)
 
+    def view_all(self, points: Tensor, normals: Tensor, body_from: int) -> tuple[Tensor, Tensor]:
+        """Points and normals (3, n) of head and, from number `body_from` on, body, turned into the camera's frame."""
+        parts = ((slice(0, body_from), False), (slice(body_from, None), True))
+        seen = torch.cat([self.view(points[:, part], body) for part, body in parts], 1)
+        turned = torch.cat([(self.body if body else self.head) @ normals[:, part] for part, body in parts], 1)
+        return seen, turned
+
     def project(self, seen: Tensor) -> tuple[Tensor, Tensor]:
         """Places x, y (to the right, down) of turned points (3, n), in units of the crop's side."""
         u, v = _plane(seen, self.centre)

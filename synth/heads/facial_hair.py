@@ -9,10 +9,15 @@ from synth.heads.anatomy import Anatomy
 from synth.heads.factors import Identity
 from synth.heads.features import SIDES
 from synth.heads.hair import Strands, place, strands
-from synth.heads.labels import LABEL
+from synth.heads.labels import BEARD, LABEL
 from synth.heads.maths import mix, smooth, stream, unit
 from synth.heads.paint import beard_zone
 from synth.heads.surface import Surface
+
+
+# Beards: up to which `beard_shape`, then whether lip, chin and cheeks grow: a moustache, a goatee, a full beard,
+# a chin curtain, mutton chops.
+SHAPES = ((0.15, 1, 0, 0), (0.4, 1, 1, 0), (0.75, 1, 1, 1), (0.88, 0, 1, 1), (1.0, 1, 0, 1))
 
 
 def front_depth(surface: Surface, x: Tensor, y: Tensor) -> Tensor:
@@ -33,22 +38,21 @@ def front_depth(surface: Surface, x: Tensor, y: Tensor) -> Tensor:
     return mix(z.gather(1, column), z.gather(1, column + 1), fx).reshape(x.shape)
 
 
+def brow_height(a: Anatomy, t: Tensor) -> Tensor:
+    """Height of the middle of a brow, from its inner (t = 0) to its outer end (t = 1)."""
+    bow = 0.42 * torch.sin(t * 2.4) - 0.30 * t**3 - 0.16 * (1 - t)
+    arch = 0.5 * a.brow_arch * (torch.sin(t * 3.14) - 0.4)
+    return a.brow_y + a.raised + bow - 0.12 * t + arch + a.brow_slope * (t - 0.4)
+
+
 def brows(a: Anatomy, surface: Surface, seed: int, children: int) -> list[Strands]:
     """Both eyebrows."""
     out = []
     for sign, side in SIDES:
         g = stream(seed, 10 + sign)
         t, across = torch.rand(2, 260, generator=g)
-        x = mix(0.95, a.eye_x + a.eye_half_width + 0.35, t)
-        y = (
-            a.brow_y
-            + a.raised
-            + 0.42 * torch.sin(t * 2.4)
-            - a.brow_arch * 0.3 * t
-            - 0.30 * t**3
-            - (0.16 + 0.9 * a.furrow) * (1 - t)
-        )
-        y = y + (across - 0.5) * 2 * a.brow_half_thickness * (1 - 0.65 * t**1.5)
+        x = mix(a.brow_start, a.eye_x + a.eye_half_width + 0.35, t)
+        y = brow_height(a, t) - 0.9 * a.furrow * (1 - t) + (across - 0.5) * 2 * a.brow_half_thickness * (1 - 0.65 * t**1.5)
         length = 0.75 * (1 - 0.4 * t)
         k = torch.linspace(0, 1, 5)[None]
         run = length[:, None] * k
@@ -59,8 +63,17 @@ def brows(a: Anatomy, surface: Surface, seed: int, children: int) -> list[Strand
     return out
 
 
+def _grown(i: Identity, a: Anatomy, surface: Surface, full: Tensor) -> Tensor:
+    """(h, w) of the face: which of lip, chin and cheeks the shape of the beard lets grow."""
+    f = surface.face
+    _, lip, chin, cheeks = next(shape for shape in SHAPES if i.beard_shape <= shape[0])
+    above = (f.y > f.mouth_line) * smooth(a.mouth_half_width + 0.9, a.mouth_half_width + 0.3, f.x.abs())
+    middle = smooth(4.2, 3.2, f.x.abs())
+    return lip * above + (1 - above) * (chin * middle + cheeks * full * (1 - middle))
+
+
 def beard(i: Identity, a: Anatomy, surface: Surface, children: int) -> list[Strands]:
-    """A moustache and chin beard above 0.6 of the factor, a full beard above 0.8; none on feminine faces."""
+    """A beard of the factor's shape above 0.6, thin on the cheeks below 0.8; none on feminine faces."""
     if i.beard <= 0.6 or i.femininity > 0.45:
         return []
     g = stream(i.noise, 20)
@@ -71,13 +84,12 @@ def beard(i: Identity, a: Anatomy, surface: Surface, children: int) -> list[Stra
         | (f.y - f.mouth_line < -a.lower_lip * 1.35)
     )
     full = smooth(0.72, 0.84, torch.tensor(i.beard))
-    middle = smooth(4.2, 3.2, f.x.abs())
     zone = torch.zeros_like(surface.grain)
     zone[f.rows, f.columns] = (
         beard_zone(a, surface)
         * lips_clear
         * (f.depth > 0.5)
-        * mix(middle, torch.ones_like(middle), full)
+        * _grown(i, a, surface, full)
         * (f.y < -a.nose_length - 0.9)
     )
     roots, normals = place(surface, zone, 1500, g)
@@ -95,4 +107,4 @@ def beard(i: Identity, a: Anatomy, surface: Surface, children: int) -> list[Stra
         + torch.tensor([0.0, -0.25, -0.1]) * k * k * length
     )
     guides = guides + torch.sign(roots[:, None]) * torch.tensor([0.45, 0.0, 0.0]) * k * length * (1 - near)
-    return [strands(guides, length[:, :, 0], children, g, a.brows * 1.15, LABEL["skin"], spread=0.4, tip=0.1)]
+    return [strands(guides, length[:, :, 0], children, g, a.brows * 1.15, BEARD, spread=0.4, tip=0.1)]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, fields, replace
 
+from synth.heads.styles import STYLES
+
 MAX_YAW = 45.0  # degrees at pose.yaw = 1
 MAX_PITCH = 13.0  # degrees at pose.pitch = 1
+RARE = ("bald", "horseshoe", "mohawk")  # worn less often than the other styles
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,14 @@ class Identity:
     beard: float = 0.0
     beard_length: float = 0.4
     freckles: float = 0.0
+    nose_tip: float = 0.5
+    brow_slope: float = 0.5
+    brow_gap: float = 0.5
+    moles: float = 0.0
+    cleft: float = 0.0
+    flush: float = 0.4
+    tint: float = 0.5
+    beard_shape: float = 0.55
     noise: int = 0
 
 
@@ -117,7 +128,7 @@ class Light:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that is neither head nor lamp. `glasses`, `hat` and `jewellery` count as worn above 0.5."""
+    """Everything that is neither head nor lamp. `glasses`, `hat`, `earrings` and `necklace` are worn above 0.5."""
 
     background_hue: float = 0.6
     background_saturation: float = 0.3
@@ -137,7 +148,9 @@ class Scene:
     hat_line: float = 0.5
     hat_hue: float = 0.5
     hat_lightness: float = 0.4
-    jewellery: float = 0.0
+    earrings: float = 0.0
+    necklace: float = 0.0
+    metal: float = 0.3
     noise: int = 0
 
 
@@ -197,19 +210,17 @@ def _plausible(head: Head) -> Head:
     i, h, s = head.identity, head.hair, head.scene
     free = 0.5 + 0.5 * ((i.noise >> 8) % 1000) / 1000  # how far this head follows the crowd, 0.5 .. 1
     lightness = h.lightness * (1 - 0.75 * free * min(1.0, max(0.0, (i.skin - 0.45) / 0.3)))
-    style = h.style
-    femininity = i.femininity
-    if style > 0.76:
-        femininity = 1 - (1 - femininity) * (1 - 0.75 * free)
-    elif style < 0.36:
-        femininity *= 1 - 0.6 * free
+    row = min(int(h.style * len(STYLES)), len(STYLES) - 1)
+    if STYLES[row].name in RARE and h.grey < 0.4:
+        row += 2
+    lean = STYLES[row].lean * free
+    femininity = i.femininity * (1 - 0.6 * max(0.0, -lean))
+    femininity = 1 - (1 - femininity) * (1 - 0.75 * max(0.0, lean))
     age = i.age**1.3
     grey = max(0.0, age + 0.25 * (h.grey - 0.5) - 0.62) * 2.6
-    if style < 0.0588:  # bald heads are rarer than one style in seventeen
-        style = style if h.grey > 0.4 else style + 0.06
     hair = replace(
         h,
-        style=style,
+        style=row / (len(STYLES) - 1),
         lightness=lightness,
         grey=min(1.0, grey if h.dye < 0.95 else 0.0),
         dye=h.dye if h.dye > 0.95 else 0.0,
@@ -223,14 +234,15 @@ def _plausible(head: Head) -> Head:
         iris=i.iris * (1 - 0.9 * min(1.0, i.skin * 1.6)) if i.skin < 0.6 else 0.15 * i.iris,
         beard=i.beard if femininity < 0.42 else 0.0,
         makeup=i.makeup if femininity > 0.55 else 0.0,
-        freckles=max(0.0, i.freckles - 0.6) * 2.5 if i.skin < 0.5 else 0.0,
+        freckles=max(0.0, i.freckles - 0.55) * 2.2 if i.skin < 0.5 else 0.0,
     )
     scene = replace(
         s,
         background_saturation=s.background_saturation**1.5,
         glasses=1.0 if s.glasses > 0.86 else 0.0,
         hat=1.0 if s.hat > 0.93 else 0.0,
-        jewellery=s.jewellery if femininity > 0.5 else 0.0,
+        earrings=s.earrings if femininity > 0.5 else max(0.0, s.earrings - 0.42),
+        necklace=max(0.0, s.necklace - (0.1 if femininity > 0.5 else 0.3)),
     )
     turn = 2 * head.pose.yaw - 1
     pose = replace(head.pose, yaw=0.5 + 0.5 * turn * (0.5 + 0.5 * abs(turn)))

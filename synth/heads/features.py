@@ -37,7 +37,7 @@ def eyes(a: Anatomy, pixels_per_cm: float) -> list[Patch]:
         wet = torch.where(across.abs() < 0.78, EYE, MATTE)
         ball = patch(points, normal, _eye_colour(a, x, y, across, upper), LABEL[f"{side}_eye"], wet)
         seen = (across.abs() < 0.97) & (y < upper + 0.08) & (y > lower - 0.08)
-        out += [keep(ball, seen), _lashes(a, sign, side, pixels_per_cm)]
+        out += [keep(ball, seen), _lashes(a, sign, pixels_per_cm)]
     return out
 
 
@@ -59,7 +59,7 @@ def _eye_colour(a: Anatomy, x: Tensor, y: Tensor, across: Tensor, upper: Tensor)
     return mix(colour, torch.full((3,), 0.95), glint)
 
 
-def _lashes(a: Anatomy, sign: int, side: str, pixels_per_cm: float) -> Patch:
+def _lashes(a: Anatomy, sign: int, pixels_per_cm: float) -> Patch:
     """A dark strip standing out from the edge of the upper lid."""
     along, out = grid(
         torch.linspace(-1, 1.05, int(3.6 * pixels_per_cm)), torch.linspace(-0.35, 1, max(3, int(0.6 * pixels_per_cm)))
@@ -78,7 +78,7 @@ def _lashes(a: Anatomy, sign: int, side: str, pixels_per_cm: float) -> Patch:
     )
     points = torch.stack([sign * (a.eye_x + x + 0.12 * out.clamp(0) * along), y + length * out, z], -1)
     return patch(
-        points, torch.tensor([0.0, 0.7, 0.7]), torch.tensor([0.012, 0.009, 0.008]), LABEL[f"{side}_eye"], MATTE
+        points, torch.tensor([0.0, 0.7, 0.7]), torch.tensor([0.012, 0.009, 0.008]), LABEL["skin"], MATTE
     )
 
 

@@ -45,7 +45,19 @@ def scalp(surface: Surface, cut: Cut, seed: int) -> Tensor:
     line = mix(HAIRLINE_HEIGHT[i - 1], HAIRLINE_HEIGHT[i], t)
     line = line + cut.recede * (gauss(angle - 0.75, 0.35) * 1.6 + 0.7 * gauss(angle, 0.8))
     y = surface.still[..., 1]
-    return smooth(-0.5, 0.5, y - line - 0.2 * noise(stream(seed, 1), y.shape[0], y.shape[1], 30, 2))
+    ring = 1 - cut.crown * smooth(4.5, 5.5, y + 0.25 * surface.still[..., 2].clamp_min(0))
+    row = torch.cos(surface.still[..., 0] * 3.7 / (1 + 0.02 * (y - 8).clamp_max(0) ** 2).clamp_max(1.6))
+    row = 1 - cut.rows * smooth(0.2, -0.3, row)
+    return ring * row * smooth(-0.5, 0.5, y - line - 0.2 * noise(stream(seed, 1), y.shape[0], y.shape[1], 30, 2))
+
+
+def fullness(points: Tensor, cut: Cut) -> Tensor:
+    """(...) of places (..., 3) on the skull: 1 where hair has its length, 0 or less where the cut shaves it."""
+    x, y = points[..., 0], points[..., 1]
+    sides = 1 - cut.fade * (1 - smooth(1.3, 7.2, y))
+    ridge = 1 - cut.ridge * smooth(1.7, 2.9, x.abs())
+    beyond = max(2.6, abs(cut.part_x) + 0.6)
+    return sides.clamp_min(0) * ridge * (1 - cut.shave * smooth(beyond - 0.4, beyond + 0.5, cut.side * x))
 
 
 def place(surface: Surface, weight: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -67,18 +79,21 @@ def grow(roots: Tensor, cut: Cut, a: Anatomy, generator: torch.Generator) -> tup
     rank = spread[:, 1:]
     mess = torch.randn(count, 3, generator=generator) * cut.mess
     lumps = torch.sin(roots @ torch.randn(3, 3, generator=generator) * 0.5).mean(-1, keepdim=True)
+    kept = fullness(roots, cut)[:, None]
     length = (
-        cut.length * (0.7 + 0.45 * spread[:, :1]) * mix(1.0, smooth(1.5, 7.5, roots[:, 1:2]) * 0.85 + 0.15, cut.fade)
+        cut.length * (0.7 + 0.45 * spread[:, :1]) * (0.15 + 0.85 * kept)
     )
     skull, skull_radius = torch.tensor([0.0, 2.0, -0.4]), torch.tensor([7.5 * a.width, 9.1, 9.5])
     jaw, jaw_radius = torch.tensor([0.0, -6.0, -1.0]), torch.tensor([5.9 * a.width * a.jaw, 9.0, 7.0])
     crown = torch.tensor([0.8, 10.2, -5.5])
     on_top = smooth(3.0, 9.0, roots[:, 1:2]) * smooth(-6, 3, roots[:, 2:3])
     height = (0.1 + cut.volume * (0.25 + 0.75 * rank) * (1 + cut.top * on_top)) * (1 + 0.35 * lumps)
-    height = height * mix(1.0, smooth(1.0, 6.5, roots[:, 1:2]) * 0.8 + 0.2, cut.fade)
+    stubble = 0.2 - 0.17 * max(cut.ridge, cut.shave)
+    height = height * (stubble + (1 - stubble) * kept)
     stride = length / (NODES - 1)
     away = torch.tanh((roots[:, :1] - cut.part_x) * 1.5)
-    steady = cut.back * torch.tensor([0.0, 0.0, -1.0]) + cut.forward * torch.tensor([0.0, -0.2, 1.0]) + mess
+    drawn = cut.back + 1.4 * cut.up * smooth(4.5, 6.0, roots[:, 1:2])
+    steady = drawn * torch.tensor([0.0, 0.0, -1.0]) + cut.forward * torch.tensor([0.0, -0.2, 1.0]) + mess
     over_face = (roots[:, 0].abs() < 4.4) & (roots[:, 2] > 2) & (cut.fringe > 0.5)
     side = torch.where(roots[:, 0] > cut.part_x, 1.0, -1.0)
     p, direction, points = roots, None, [roots]
@@ -139,9 +154,11 @@ def _trim(nodes: Tensor, cut: Cut, jitter: Tensor) -> Tensor:
     """(g, children) fraction of each strand above the hem; `jitter` (g, children) cm makes the hem uneven."""
     n = nodes.shape[2]
     y = nodes[..., 1] + jitter[..., None]
-    hem = max(cut.cut, -16.0)
-    ahead = smooth(0.5, 4.5, nodes[..., 3 - 1] - 0.15 * nodes[..., 0].abs())
-    over = y - (hem + (max(cut.bangs, hem) - hem) * cut.fringe * ahead).clamp_min(-15.5)
+    hem = torch.tensor(max(cut.cut, -16.0))
+    y = y - cut.slant * cut.side * nodes[..., 0]
+    hem = hem + (-13.0 - hem) * cut.behind * smooth(2.5, -1.5, nodes[..., 2])
+    ahead = smooth(0.5, 4.5, nodes[..., 2] - 0.15 * nodes[..., 0].abs())
+    over = y - (hem + (cut.bangs - hem).clamp_min(0) * cut.fringe * ahead).clamp_min(-15.5)
     below = over < 0
     first = torch.where(below.any(-1), below.float().argmax(-1), n - 1)
     after = over.gather(-1, first[..., None])[..., 0]
@@ -150,33 +167,23 @@ def _trim(nodes: Tensor, cut: Cut, jitter: Tensor) -> Tensor:
     return torch.where(below.any(-1), at, torch.ones_like(at))
 
 
-def bun(cut: Cut, top: float, generator: torch.Generator) -> Tensor:
-    """Guides (g, 8, 3) wound around a knot at the back of the crown."""
-    v = unit(torch.randn(700, 3, generator=generator))
-    w = unit(torch.linalg.cross(v, torch.tensor([0.3, 0.2, 1.0]).expand_as(v)))
-    radius = (1.6 + 1.3 * top) * cut.bun
-    k = torch.linspace(0, 1.1, 8)[None, :, None]
-    centre = torch.tensor([0.0, 11.7, -3.2])
-    return (v[:, None] * torch.cos(k) + w[:, None] * torch.sin(k)) * radius + centre
-
-
 def dense(strand: Strands, pixels_per_cm: float, step: float) -> tuple[Tensor, Tensor]:
-    """Points along the strands (3, m, s), and how far along each is (m,): `step` pixels apart on the longest."""
+    """Points along the strands (3, s, m), and how far along each is (m,): `step` pixels apart on the longest."""
     reach = float(strand.end.max())
     m = max(4, int(float(strand.length.max()) * reach * pixels_per_cm / step))
     n = strand.nodes.shape[1] - 1
-    points = torch.matmul(spline(m, n, reach), strand.nodes)
+    points = torch.matmul(spline(m, n, reach), strand.nodes).transpose(1, 2).contiguous()
     t = torch.linspace(0, reach, m)
     if strand.curl > 0.01 or strand.wave > 0.01:
-        along = t[:, None] * strand.length
+        along = t * strand.length[:, None]
         if strand.curl > 0.01:
             radius = strand.curl * smooth(0.0, 2.5, along)
-            turn = along * strand.turns + strand.phase
+            turn = along * strand.turns[:, None] + strand.phase[:, None]
             points[0] += radius * torch.cos(turn)
             points[2] += radius * torch.sin(turn)
         if strand.wave > 0.01:
             radius = strand.wave * smooth(0.0, 3.0, along)
-            turn = along * 0.9 + strand.phase
+            turn = along * 0.9 + strand.phase[:, None]
             points[0] += radius * torch.sin(turn)
             points[2] += radius * torch.cos(turn)
     return points, t

@@ -7,3 +7,4 @@ NAMES = (
     "mouth", "u_lip", "l_lip", "hair", "hat", "ear_r", "neck_l", "neck", "cloth",
 )  # fmt: skip
 LABEL = {name: index for index, name in enumerate(NAMES)}
+BEARD = len(NAMES)  # while rendering only: the label of beards is skin, and their own truth is `Render.beard`

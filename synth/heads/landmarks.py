@@ -8,22 +8,15 @@ import torch
 from torch import Tensor
 
 from synth.heads.anatomy import Anatomy
-from synth.heads.facial_hair import front_depth
+from synth.heads.facial_hair import brow_height, front_depth
 from synth.heads.surface import Surface, lid_heights
 
 
 def landmarks68(a: Anatomy, surface: Surface) -> Tensor:
     """(3, 68) points in cm in the frame of the head: jaw, brows, nose, eyes, outer lips, inner lips."""
     brow_t = torch.tensor([1.0, 0.75, 0.5, 0.25, 0.0])
-    brow_x = 1.0 + (a.eye_x + a.eye_half_width - 0.7) * brow_t
-    brow_y = (
-        a.brow_y
-        + a.raised
-        + 0.42 * torch.sin(brow_t * 2.4)
-        - a.brow_arch * 0.3 * brow_t
-        - 0.30 * brow_t**3
-        - 0.16 * (1 - brow_t)
-    )
+    brow_x = a.brow_start + (a.eye_x + a.eye_half_width + 0.3 - a.brow_start) * brow_t
+    brow_y = brow_height(a, brow_t)
     nose = [(0.0, 0.6 - k * (a.nose_length + 0.6) / 3) for k in range(4)]
     wing, base = 1.25 * a.nose_width, -a.nose_length - 0.55
     nose += [(-wing, base + 0.3), (-0.6 * wing, base), (0.0, base - 0.1), (0.6 * wing, base), (wing, base + 0.3)]

@@ -44,9 +44,9 @@ class Lamp:
         self.direction = torch.tensor(
             [math.sin(side) * math.cos(height), math.sin(height), math.cos(side) * math.cos(height)]
         )
-        warm = (light.warmth - 0.5) * 0.25
-        self.key = torch.tensor([1 + warm, 1.0, 1 - warm])[:, None] * mix(1.45, 2.5, light.key)
-        self.fill = torch.tensor([1 - warm * 0.6, 1.0, 1 + warm * 0.6])[:, None] * mix(0.42, 0.9, light.fill)
+        warm = (light.warmth - 0.5) * 0.18
+        self.key = torch.tensor([1 + warm, 1.0, 1 - warm])[:, None] * mix(1.65, 2.3, light.key)
+        self.fill = torch.tensor([1 - warm * 0.6, 1.0, 1 + warm * 0.6])[:, None] * mix(0.5, 0.85, light.fill)
         u = torch.linalg.cross(torch.tensor([0.0, 1.0, 0.0]), self.direction)
         u = u / u.norm()
         self._frame = torch.stack([u, torch.linalg.cross(self.direction, u), self.direction])
@@ -154,5 +154,5 @@ def _strand(lit: Lit, viewer: Tensor, shadow: Tensor, openness: Tensor, lamp: La
 
 def develop(linear: Tensor, light: Light) -> Tensor:
     """Display values in [0, 1] of linear radiance: exposure, a filmic curve, gamma 2.2."""
-    x = linear * (mix(0.95, 1.25, light.exposure) * 0.62)
+    x = linear * (mix(1.0, 1.2, light.exposure) * 0.62)
     return ((x * (2.51 * x + 0.03)) / (x * (2.43 * x + 0.59) + 0.14)).clamp(0, 1) ** (1 / 2.2)

@@ -11,14 +11,15 @@ from synth.heads import facial_hair, features, wear
 from synth.heads.anatomy import Anatomy
 from synth.heads.appearance import hair_colour
 from synth.heads.factors import Hair, Head
-from synth.heads.hair import MOST_CHILDREN, Strands, bun, dense, grow, place, scalp, strands
+from synth.heads.hair import MOST_CHILDREN, Strands, dense, fullness, grow, place, scalp, strands
 from synth.heads.labels import LABEL
 from synth.heads.landmarks import landmarks68
 from synth.heads.maths import mix, noise, smooth, stream
 from synth.heads.paint import paint_skin
-from synth.heads.patches import MATTE, SKIN, Patch, keep, patch
+from synth.heads.patches import MATTE, SKIN, Cloud, Patch, cloud, keep, patch
 from synth.heads.styles import Cut, haircut
 from synth.heads.surface import Surface, head_surface
+from synth.heads.updo import gathered
 
 GUIDES = 420
 COARSE = 3.0  # grid points per cm of the surface that roots are placed on, the same at every picture size
@@ -26,9 +27,9 @@ COARSE = 3.0  # grid points per cm of the surface that roots are placed on, the 
 
 @dataclass
 class Model:
-    """Patches, strands, points of the lenses (3, n) and landmarks (3, 68); centimetres, frame of the head."""
+    """Solid parts, strands, points of the lenses (3, n) and landmarks (3, 68); centimetres, frame of the head."""
 
-    patches: list[Patch]
+    solid: Cloud
     strands: list[Strands]
     lenses: Tensor
     marks: Tensor
@@ -57,7 +58,7 @@ def sculpt(head: Head, pixels_per_cm: float) -> Model:
     hairs += facial_hair.brows(a, coarse, seed, 1 + round(many)) + facial_hair.beard(
         head.identity, a, coarse, round(5 * many)
     )
-    return Model(patches, hairs, lenses.T.contiguous(), landmarks68(a, coarse), wear.hat_line(head.scene))
+    return Model(cloud(patches), hairs, lenses.T.contiguous(), landmarks68(a, coarse), wear.hat_line(head.scene))
 
 
 def _skin(a: Anatomy, cut: Cut, head: Head, surface: Surface, colour: Tensor) -> Patch:
@@ -68,11 +69,13 @@ def _skin(a: Anatomy, cut: Cut, head: Head, surface: Surface, colour: Tensor) ->
     grain = (1 + 0.35 * noise(stream(seed, 2), grown.shape[0], grown.shape[1], 70, 2)).clamp(0.3, 1.7)
     dark = mix(0.8, 0.55, min(1.0, cut.cap / 0.3))
     cover = grown * cut.paint
-    thinned = mix(1.0, 0.6 + 0.4 * smooth(2.0, 6.5, surface.still[..., 1]), cut.fade)
+    kept = fullness(surface.still, cut)
+    shaved = mix(0.6, 0.3, min(1.0, max(cut.fade - 1, cut.ridge, cut.shave, 0.0)))
+    thinned = shaved + (1 - shaved) * kept
     albedo = mix(albedo, colour * dark * grain[..., None], (cover * thinned)[..., None])
     hairy = cover > 0.3
     labels[hairy] = LABEL["hair"]
-    thickness = grown * (cut.cap * min(cut.volume, 2.5) * 0.8)
+    thickness = grown * kept * (cut.cap * min(cut.volume, 2.5) * 0.8)
     line = wear.hat_line(head.scene)
     if line is not None:
         thickness = thickness * (wear.hat_height(surface.still) < line)
@@ -91,23 +94,35 @@ def _scalp_hair(a: Anatomy, cut: Cut, hair: Hair, coarse: Surface, colour: Tenso
     guides, length = grow(roots, cut, a, g)
     children = min(MOST_CHILDREN, max(3, round(cut.children * many)))
     dark = 0.25 + 0.35 * hair.roots
-    out = [strands(guides, length, children, g, colour, LABEL["hair"], spread=0.9, cut=cut, tip=0.25, root=dark)]
-    if cut.bun > 0.2:
-        g = stream(hair.noise, 4)
-        knot = bun(cut, hair.top, g)
-        out.append(
-            strands(
-                knot, torch.full((knot.shape[0], 1), 2.5), max(2, round(3 * many)), g, colour, LABEL["hair"], spread=0.2
-            )
-        )
+    out = [strands(guides, length, children, g, colour, LABEL["hair"], spread=cut.spread, cut=cut, tip=0.25, root=dark)]
+    g = stream(hair.noise, 4)
+    for knot, length in gathered(cut, hair.top, g):
+        every = torch.full((knot.shape[0], 1), length)
+        out.append(strands(knot, every, max(2, round(3 * many)), g, colour, LABEL["hair"], spread=0.2))
     return out
 
 
-def spread_strands(
-    model: Model, turns: list[Tensor], pixels_per_cm: float
-) -> list[tuple[Strands, Tensor, Tensor, Tensor]]:
-    """For each set of strands: the strands that any of the head's rotations (3, 3) may show, as dense points
-    (3, m, s), how far along each is (m,), and which points exist (m, s)."""
+@dataclass
+class Threads:
+    """The n points of strands that exist: places (3, n), and their numbers (n,) on a grid of `steps` per strand."""
+
+    strand: Strands
+    points: Tensor
+    number: Tensor
+    along: Tensor  # (steps,) 0 at the root, 1 at the tip
+
+    def of(self, own: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of the points `own`: their strands, how far along they are, and the former point of the step there."""
+        steps = len(self.along)
+        number = self.number.index_select(0, own)
+        column = number // steps
+        ahead = self.number.index_select(0, (own + 1).clamp(max=len(self.number) - 1)) // steps == column
+        last = ~ahead | (own == len(self.number) - 1)
+        return column, self.along.index_select(0, number % steps), (own - last.long()).clamp_min(0)
+
+
+def spread_strands(model: Model, turns: list[Tensor], pixels_per_cm: float) -> list[Threads]:
+    """The strands that any of the head's rotations (3, 3) may show, as points."""
     out = []
     step = 1.8 if pixels_per_cm < 14 else 1.4
     centre = torch.tensor([0.0, 1.0, -0.5])
@@ -119,10 +134,12 @@ def spread_strands(
         seen[::4] = True  # enough of what is behind for the outline
         part = _choose(strand, seen)
         points, t = dense(part, pixels_per_cm, step)
-        exists = t[:, None] < part.end
+        exists = t < part.end[:, None]
         if model.hat_line is not None and part.label == LABEL["hair"]:
             exists = exists & (points[1] - 0.22 * (points[2] - 8) < model.hat_line - 0.1)
-        out.append((part, points, t, exists))
+        number = exists.view(-1).nonzero()[:, 0]
+        if len(number) > 1:
+            out.append(Threads(part, points.view(3, -1).index_select(1, number), number, t))
     return out
 
 

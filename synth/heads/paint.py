@@ -28,6 +28,7 @@ def paint_skin(a: Anatomy, surface: Surface, seed: int) -> tuple[Tensor, Tensor]
     ax, x, y, front = f.x.abs(), f.x, f.y, f.front
     red = 0.34 * gauss(ax - 4.2, 2.0) * gauss(y + 3.2, 1.8) + 0.35 * gauss(x, 1.1) * gauss(y + a.nose_length, 1.0)
     red = red + 0.1 * f.socket + 0.12 * gauss(y + 10.3, 1.2) * gauss(x, 2)
+    red = red * a.flush
     part = part * (1 - (red * front)[..., None] * torch.tensor([0.08, 0.34, 0.32]))
     if a.freckles > 0:
         spots = smooth(
@@ -35,6 +36,7 @@ def paint_skin(a: Anatomy, surface: Surface, seed: int) -> tuple[Tensor, Tensor]
         )
         zone = gauss(y + 2.6, 2.4) * gauss(ax - 2.5, 3.2)
         part = part * (1 - (0.38 * spots * zone * front)[..., None] * torch.tensor([0.6, 1.0, 1.1]))
+    part = part * (1 - (_moles(a, surface, seed) * front)[..., None] * torch.tensor([0.6, 0.75, 0.8]))
     lips = (0.85 * (f.upper_lip + f.lower_lip)).clamp(0, 1)
     part = mix(
         part, a.lips * (1 + 0.04 * noise(stream(seed, 6), h, w, 50, 1)[f.rows, f.columns])[..., None], lips[..., None]
@@ -55,12 +57,23 @@ def paint_skin(a: Anatomy, surface: Surface, seed: int) -> tuple[Tensor, Tensor]
     return albedo, _labels(a, surface)
 
 
+def _moles(a: Anatomy, surface: Surface, seed: int) -> Tensor:
+    """(h, w) of the face: darkness of up to six moles, clear of eyes and lips."""
+    f = surface.face
+    dark = torch.zeros_like(f.x)
+    g = stream(seed, 8)
+    for across, up, size in torch.rand(6, 3, generator=g)[: round(6 * a.moles)].tolist():
+        x, y = 9.0 * across - 4.5, 12.5 * up - 9.0
+        dark = dark + gauss(f.x - x, 0.13 + 0.12 * size) * gauss(f.y - y, 0.13 + 0.12 * size)
+    return dark.clamp(0, 1) * (1 - f.upper_lip - f.lower_lip).clamp(0) * (1 - f.socket)
+
+
 def _shading(a: Anatomy, surface: Surface) -> Tensor:
     """(h, w) of the face: darkness of sockets, lids and lash lines."""
     f = surface.face
     across = f.eye_across.abs()
     bags = gauss(f.y - f.lower_lid + 0.5, 0.25) * smooth(1.2, 0.6, across)
-    soft = 0.20 * torch.exp(1.6 * torch.log(f.socket.clamp_min(1e-6))) + 0.32 * f.fold + (0.10 + 0.15 * a.old) * bags
+    soft = 0.20 * torch.exp(1.6 * torch.log(f.socket.clamp_min(1e-6))) + 0.32 * f.fold + (0.10 + 0.3 * a.old) * bags
     lash = (
         smooth(0.24, 0.08, (f.y - f.upper_lid - 0.04).abs()) * smooth(1.1, 0.92, across) * (0.72 + 0.25 * a.femininity)
     )
@@ -76,23 +89,24 @@ def _lines(a: Anatomy, surface: Surface) -> Tensor:
     floor = 0.12 - a.nose_length
     fold = (
         (a.old + 0.4 * max(a.smile, 0.0))
-        * 0.30
+        * 0.40
         * gauss(ax - 2.3 - 0.28 * (floor - y).clamp(0, 3), 0.15)
         * gauss(y + 5.4, 1.3)
     )
     brow_lines = (
         a.old
-        * 0.13
+        * 0.20
         * smooth(0.2, 1.0, torch.sin(y * 6.5 + 1.2 * surface.grain[f.rows, f.columns]))
         * smooth(3, 4.2, y)
         * smooth(5, 3, ax)
         * smooth(6.6, 5.8, y)
     )
-    crow = a.old * 0.22 * smooth(0.3, 1.0, torch.sin(y * 8 - ax * 2)) * gauss(ax - a.eye_x - 2.5, 0.6) * gauss(y, 0.9)
+    crow = a.old * 0.30 * smooth(0.3, 1.0, torch.sin(y * 8 - ax * 2)) * gauss(ax - a.eye_x - 2.5, 0.6) * gauss(y, 0.9)
     furrow = a.furrow * 0.8 * gauss(ax - 0.5, 0.12) * gauss(y - 1.8, 0.6)
+    cleft = a.cleft * 0.35 * gauss(ax, 0.13) * gauss(y + 10.2, 0.6)
     corner = 0.35 * gauss(y - f.mouth_line, 0.3) * gauss(ax - a.mouth_half_width, 0.3)
     clear = (1 - nostril.clamp(0, 0.88)) * (1 - 0.70 * f.crease) * (1 - corner) * (1 - fold.clamp(0, 0.8))
-    return 1 - clear * (1 - (brow_lines + crow + furrow).clamp(0, 0.6))
+    return 1 - clear * (1 - (brow_lines + crow + furrow + cleft).clamp(0, 0.6))
 
 
 def _labels(a: Anatomy, surface: Surface) -> Tensor:

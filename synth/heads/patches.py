@@ -50,3 +50,25 @@ def keep(p: Patch, mask: Tensor) -> Patch:
         v.index_select(0, m) for v in (p.points, p.normals, p.albedo, p.labels, p.materials)
     )
     return Patch(points, normals, albedo, labels, materials, p.body)
+
+
+@dataclass
+class Cloud:
+    """Patches in one: points and normals (3, n), albedo (n, 3), labels and materials (n,); the body's come last."""
+
+    points: Tensor
+    normals: Tensor
+    albedo: Tensor
+    labels: Tensor
+    materials: Tensor
+    body_from: int
+
+
+def cloud(patches: list[Patch]) -> Cloud:
+    """All points of the patches, laid out for turning."""
+    ordered = sorted(patches, key=lambda p: p.body)
+    points, normals = (torch.cat([getattr(p, name).T for p in ordered], 1) for name in ("points", "normals"))
+    albedo, labels, materials = (
+        torch.cat([getattr(p, name) for p in ordered]) for name in ("albedo", "labels", "materials")
+    )
+    return Cloud(points, normals, albedo, labels, materials, sum(len(p.labels) for p in patches if not p.body))

@@ -19,14 +19,19 @@ class ZBuffer:
         self.count = 0
         self._keys = torch.full((side * side + 1,), FAR)
 
-    def splat(self, x: Tensor, y: Tensor, z: Tensor, visible: Tensor, square: bool) -> None:
-        """Points at x, y (pixels), z (cm towards the camera), two pixels wide and, if `square`, two high."""
+    def splat(self, x: Tensor, y: Tensor, z: Tensor, visible: Tensor | None, square: bool) -> None:
+        """Points (n,) at x, y (pixels), z (cm towards the camera), two pixels wide and, if `square`, two high.
+
+        `visible` (n,) leaves points out; None shows all.
+        """
         side = self.side
         column, row = x.to(torch.int32), y.to(torch.int32)
-        inside = visible & (column >= 0) & (column < side - 1) & (row >= 0) & (row < side - 1)
-        chosen = inside.reshape(-1).nonzero()[:, 0]
-        pixel = (row * side + column).reshape(-1)[chosen].long()
-        depth = ((60.0 - z.reshape(-1)[chosen]) * DEPTH_STEPS).long()
+        inside = (column >= 0) & (column < side - 1) & (row >= 0) & (row < side - 1)
+        if visible is not None:
+            inside &= visible
+        chosen = inside.nonzero()[:, 0]
+        pixel = (row * side + column).index_select(0, chosen).long()
+        depth = ((60.0 - z.index_select(0, chosen)) * DEPTH_STEPS).long()
         keys = (depth << INDEX_BITS) + (chosen + self.count)
         self.count += z.numel()
         for offset in (0, 1, side, side + 1) if square else (0, 1):

@@ -14,17 +14,15 @@ from torch import Tensor
 from synth.heads.appearance import hsl
 from synth.heads.camera import SIDE, Camera, aim
 from synth.heads.factors import Head, Scene
-from synth.heads.hair import Strands
-from synth.heads.labels import LABEL, NAMES
+from synth.heads.labels import BEARD, LABEL, NAMES
 from synth.heads.landmarks import five
 from synth.heads.light import Lamp, Lit, develop, shade
 from synth.heads.maths import mix, noise, smooth, stream
-from synth.heads.model import Model, sculpt, spread_strands
+from synth.heads.model import Model, Threads, sculpt, spread_strands
 from synth.heads.patches import STRAND
 from synth.heads.raster import ZBuffer
 
 SMALLEST, LARGEST = 16, 1024
-Spread = tuple[Strands, Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,8 @@ class Render:
 
     image: np.ndarray  # (S, S, 3) uint8
     labels: np.ndarray  # (S, S) uint8, CelebAMask-HQ order
-    hair: np.ndarray  # (S, S) float32 share of each pixel that is hair, 0..1
+    hair: np.ndarray  # (S, S) float32 share of each pixel that is scalp hair, 0..1
+    beard: np.ndarray  # (S, S) float32 share of each pixel that is beard, whose label is skin
     landmarks5: np.ndarray  # (5, 2) float32: eyes, nose, mouth corners
     landmarks68: np.ndarray  # (68, 2) float32, iBUG order
     yaw: float  # positive: turned to image right
@@ -94,26 +93,25 @@ def _renders(heads: list[Head], size: int) -> list[Render]:
     return [_picture(head, camera, model, spread, size) for head, camera in zip(heads, cameras, strict=True)]
 
 
-def _picture(head: Head, camera: Camera, model: Model, spread: list[Spread], size: int) -> Render:
+def _picture(head: Head, camera: Camera, model: Model, spread: list[Threads], size: int) -> Render:
     ss = supersampling(size)
     side = size * ss
     ppc = side / SIDE
-    position = torch.cat([camera.view(p.points.T, p.body) for p in model.patches], 1)
-    normal = torch.cat([(camera.body if p.body else camera.head) @ p.normals.T for p in model.patches], 1)
+    solid = model.solid
+    position, normal = camera.view_all(solid.points, solid.normals, solid.body_from)
     buffer = ZBuffer(side)
     x, y = camera.project(position)
     facing = normal[2] + 0.1 * normal[0].abs() > -0.12
     buffer.splat(x * side - 0.5, y * side - 0.5, position[2], facing, square=True)
     lamp = Lamp(head.light)
-    lamp.cast(position[:, ::2])
+    lamp.cast(position[:, ::3])
     turned = []
-    for strand, points, _, exists in spread:
-        seen = camera.view(points)
-        sx, sy = camera.project(seen.reshape(3, -1))
-        buffer.splat((sx * side).view(exists.shape), (sy * side).view(exists.shape), seen[2], exists, square=False)
-        if strand.label == LABEL["hair"]:
-            thin = exists[::3]
-            lamp.cast(torch.where(thin, seen[:, ::3], torch.tensor([0.0, 0.0, -99.0])[:, None, None]))
+    for threads in spread:
+        seen = camera.view(threads.points)
+        sx, sy = camera.project(seen)
+        buffer.splat(sx * side, sy * side, seen[2], None, square=False)
+        if threads.strand.label == LABEL["hair"]:
+            lamp.cast(seen[:, ::4])
         turned.append(seen)
     pixel, index = buffer.winners()
     lit, labels = _gather(model, spread, turned, position, normal, pixel, index)
@@ -126,7 +124,8 @@ def _picture(head: Head, camera: Camera, model: Model, spread: list[Spread], siz
     depth[pixel] = lit.position[2]
     lens = _lenses(camera, model, depth, side)
     canvas[:, lens] = canvas[:, lens] * 0.94 + 0.035
-    share = functional.avg_pool2d((full == LABEL["hair"]).float().view(1, 1, side, side), ss)[0, 0]
+    hair, beard = (_share(full == label, side, ss) for label in (LABEL["hair"], BEARD))
+    full[full == BEARD] = LABEL["skin"]
     full[lens] = LABEL["eye_g"]
     image = develop(functional.avg_pool2d(canvas.view(1, 3, side, side), ss)[0], head.light)
     marks = camera.project(camera.view(model.marks))
@@ -134,7 +133,8 @@ def _picture(head: Head, camera: Camera, model: Model, spread: list[Spread], siz
     return Render(
         image=(image.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy(),
         labels=_majority(full.view(side, side), ss),
-        hair=share.numpy(),
+        hair=hair,
+        beard=beard,
         landmarks5=five(marks68).T.contiguous().numpy(),
         landmarks68=marks68.T.contiguous().numpy(),
         yaw=camera.yaw, pitch=camera.pitch, roll=camera.roll,
@@ -143,7 +143,7 @@ def _picture(head: Head, camera: Camera, model: Model, spread: list[Spread], siz
 
 def _gather(
     model: Model,
-    spread: list[Spread],
+    spread: list[Threads],
     turned: list[Tensor],
     position: Tensor,
     normal: Tensor,
@@ -153,23 +153,19 @@ def _gather(
     """What is nearest at every hit pixel, and its label (p,)."""
     solid = position.shape[1]
     at = index.clamp(max=solid - 1)
-    albedo = torch.cat([p.albedo for p in model.patches]).index_select(0, at).T.contiguous()
-    labels = torch.cat([p.labels for p in model.patches]).index_select(0, at)
-    material = torch.cat([p.materials for p in model.patches]).index_select(0, at)
+    albedo = model.solid.albedo.index_select(0, at).T.contiguous()
+    labels, material = model.solid.labels.index_select(0, at), model.solid.materials.index_select(0, at)
     place, direction = position.index_select(1, at), normal.index_select(1, at)
     start = solid
-    for (strand, _, t, exists), seen in zip(spread, turned, strict=True):
-        m, s = exists.shape
-        mine = ((index >= start) & (index < start + m * s)).nonzero()[:, 0]
+    for threads, seen in zip(spread, turned, strict=True):
+        strand = threads.strand
+        mine = ((index >= start) & (index < start + seen.shape[1])).nonzero()[:, 0]
         own = index.index_select(0, mine) - start
-        start += m * s
-        row, column = own // s, own % s
-        flat = seen.view(3, -1)
-        place.index_copy_(1, mine, flat.index_select(1, own))
-        behind = torch.where(row < m - 1, own, own - s)
-        tangent = flat.index_select(1, behind + s) - flat.index_select(1, behind)
+        start += seen.shape[1]
+        column, along, former = threads.of(own)
+        place.index_copy_(1, mine, seen.index_select(1, own))
+        tangent = seen.index_select(1, former + 1) - seen.index_select(1, former)
         direction.index_copy_(1, mine, tangent * (tangent * tangent).sum(0).clamp_min(1e-12).rsqrt())
-        along = t.index_select(0, row)
         tone = 1 + 0.17 * strand.tint.index_select(0, column) + strand.tip * (along - 0.3)
         tone = tone * (1 - strand.root * smooth(0.3, 0.0, along))
         albedo.index_copy_(1, mine, strand.colour[:, None] * tone.clamp(0.25, 2.0))
@@ -185,7 +181,7 @@ def _lenses(camera: Camera, model: Model, depth: Tensor, side: int) -> Tensor:
     seen = camera.view(model.lenses)
     x, y = camera.project(seen)
     buffer = ZBuffer(side)
-    buffer.splat(x * side - 0.5, y * side - 0.5, seen[2], torch.ones_like(x, dtype=torch.bool), square=True)
+    buffer.splat(x * side - 0.5, y * side - 0.5, seen[2], None, square=True)
     pixel, index = buffer.winners()
     return pixel[seen[2, index] > depth[pixel]]
 
@@ -200,6 +196,11 @@ def _background(scene: Scene, side: int) -> Tensor:
     down = torch.linspace(0, 1, side)[:, None].expand(side, side)
     t = mix(down, blobs.clamp(0, 1), 0.75 * scene.background_blobs)
     return first[:, None, None] + (second - first)[:, None, None] * t
+
+
+def _share(mask: Tensor, side: int, ss: int) -> np.ndarray:
+    """(S, S) float32 share of each pixel's samples where `mask` (side * side,) is true."""
+    return functional.avg_pool2d(mask.float().view(1, 1, side, side), ss)[0, 0].numpy()
 
 
 def _majority(labels: Tensor, ss: int) -> np.ndarray:

@@ -101,9 +101,9 @@ def _nose(a: Anatomy, ax: Tensor, y: Tensor, along: Tensor, half_width: Tensor) 
     ends = smooth(-0.45, 0.25, along) * smooth(1.17, 0.97, (0.9 - y) / (a.nose_length + 0.9))
     bridge = (0.42 + 1.48 * t**1.35 + a.nose_bridge * torch.sin(t * 3.14) * 0.6) * a.nose_height * ends
     tip_y = -a.nose_length
-    out = bridge * torch.exp(-((ax / half_width) ** 2) * (0.75 + 0.25 * gauss(ax, 0.7))) + 0.58 * a.nose_height * gauss(
-        ax, 0.70 * a.nose_width
-    ) * gauss(y - tip_y - 0.28, 0.72)
+    out = bridge * torch.exp(-((ax / half_width) ** 2) * (0.75 + 0.25 * gauss(ax, 0.7)))
+    tip = gauss(ax, (0.56 + 0.28 * a.nose_tip) * a.nose_width) * gauss(y - tip_y - 0.08 - 0.40 * a.nose_tip, 0.72)
+    out = out + 0.58 * a.nose_height * tip
     floor = tip_y + 0.12
     wings = gauss(ax - 1.18 * a.nose_width, 0.48) * gauss(y - floor, 0.62) * smooth(floor - 0.85, floor - 0.35, y)
     return out + 0.95 * a.nose_height * wings
@@ -142,6 +142,7 @@ def _relief(a: Anatomy, face: Face, grain: Tensor) -> Tensor:
     dz -= 0.28 * face.crease + 0.2 * gauss(ax - a.mouth_half_width - 0.15, 0.35) * gauss(y - face.mouth_line, 0.4)
     dz -= 0.36 * gauss(x, 2.4) * gauss(y - a.mouth_y + 1.75, 0.55)
     dz += (0.55 - 0.2 * a.femininity) * gauss(x, 1.8) * gauss(y + 9.8 + a.chin * 0.3, 0.9)
+    dz -= a.cleft * 0.22 * gauss(x, 0.2) * gauss(y + 10.2, 0.7)
     # the jowls of age, crow's feet, lines on the forehead, and the frown
     dz += a.old * 0.35 * gauss(ax - 4.4, 1.1) * gauss(y + 9.0, 1.2)
     wave = torch.sin(y * 6.5 + 1.2 * grain)

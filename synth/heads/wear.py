@@ -35,10 +35,11 @@ def cloth(scene: Scene, pixels_per_cm: float) -> Patch:
     t, angle = grid(
         torch.linspace(0, 0.75, int(10 * pixels_per_cm)), torch.linspace(-1.9, 1.9, int(34 * pixels_per_cm))
     )
+    collar = scene.collar * (0.25 if scene.necklace > 0.5 else 1.0)
     fold = noise(stream(scene.noise, 1), t.shape[0], t.shape[1], 6, 3) * 0.22 * t
     neckline = scene.neckline**2 * 5 * torch.exp(-((angle / 0.5) ** 2))
-    x = (6.5 + 14 * t**0.75 + 0.8 * scene.collar) * torch.sin(angle)
-    y = -13.2 + 1.7 * scene.collar * (1 - t) - neckline * (1 - t) - 9 * t**1.35 - 0.6 * torch.cos(angle)
+    x = (6.5 + 14 * t**0.75 + 0.8 * collar) * torch.sin(angle)
+    y = -13.2 + 1.7 * collar * (1 - t) - neckline * (1 - t) - 9 * t**1.35 - 0.6 * torch.cos(angle)
     z = -2.4 + (6.4 + 4 * t**0.7 + 0.25 * neckline) * torch.cos(angle) + fold
     points = torch.stack([x, y, z], -1)
     first = hsl(scene.cloth_hue * 0.999, 0.6 * scene.cloth_saturation, 0.10 + 0.75 * scene.cloth_lightness)
@@ -129,32 +130,51 @@ def beanie(scene: Scene, surface: Surface) -> list[Patch]:
 
 
 def jewellery(a: Anatomy, scene: Scene, pixels_per_cm: float) -> list[Patch]:
-    """Earrings above 0.6 and a necklace above 0.8 of the factor."""
-    gold = torch.tensor([0.75, 0.52, 0.20]) if scene.jewellery * 50 % 1 < 0.5 else torch.tensor([0.65, 0.66, 0.70])
+    """Earrings (studs, drops or hoops) and a necklace, of gold, silver or something coloured."""
+    metals = ((0.75, 0.52, 0.20), (0.65, 0.66, 0.70), (0.55, 0.06, 0.08), (0.06, 0.25, 0.50))
+    metal = torch.tensor(metals[min(3, int(scene.metal * 4))])
     out = []
-    if scene.jewellery > 0.6:
-        v, w = grid(
-            torch.linspace(-1.5, 1.5, int(2 * pixels_per_cm)), torch.linspace(-math.pi, math.pi, int(3 * pixels_per_cm))
-        )
-        ball = torch.stack([torch.cos(v) * torch.cos(w), torch.sin(v), torch.cos(v) * torch.sin(w)], -1)
-        for sign, _ in SIDES:
-            centre = torch.tensor([sign * (7.15 * a.width + 0.55), -1.9 - 3.1 * a.ear, -1.3])
-            size = torch.tensor([0.36, 0.36 + 0.8 * (scene.jewellery - 0.6), 0.36])
-            out.append(patch(centre + ball * size, ball, gold, LABEL["ear_r"], MATTE))
-    if scene.jewellery > 0.8:
-        v, w = grid(
-            torch.linspace(-0.16, 0.16, max(3, int(0.8 * pixels_per_cm))),
-            torch.linspace(-1.7, 1.7, int(26 * pixels_per_cm)),
-        )
-        radius = mix(6.3, 5.3, a.femininity) + 0.35
-        points = torch.stack(
-            [
-                radius * torch.sin(w),
-                -13.2 + 0.9 * (1 - torch.cos(w)) + v,
-                -1.2 + (5.9 - 0.4 * a.femininity) * torch.cos(w),
-            ],
-            -1,
-        )
-        beads = gold * (0.75 + 0.35 * torch.sin(w * 40))[..., None]
-        out.append(patch(points, torch.tensor([0.0, 0.4, 0.9]), beads, LABEL["neck_l"], MATTE, body=True))
+    if scene.earrings > 0.5:
+        out += _earrings(a, min(1.0, (scene.earrings - 0.5) * 2), metal, pixels_per_cm)
+    if scene.necklace > 0.5:
+        out.append(_necklace(a, min(1.0, (scene.necklace - 0.5) * 2.4), metal, pixels_per_cm))
     return out
+
+
+def _earrings(a: Anatomy, kind: float, metal: Tensor, pixels_per_cm: float) -> list[Patch]:
+    """A pair below the lobes: studs, growing to drops (`kind` up to 0.6), then hoops."""
+    v, w = grid(
+        torch.linspace(-1.55, 1.55, int(3 * pixels_per_cm)), torch.linspace(-math.pi, math.pi, int(4 * pixels_per_cm))
+    )
+    hoop = kind > 0.6
+    radius = 0.7 + 1.2 * (kind - 0.6) if hoop else 0.0
+    if hoop:
+        v = v * 2
+        ring = torch.stack([0.2 * torch.sin(v), torch.sin(w), torch.cos(w)], -1)
+        shape = ring * torch.tensor([1.0, radius, radius]) + 0.2 * ring * torch.cos(v)[..., None]
+        drop = 1.0
+    else:
+        ring = torch.stack([torch.cos(v) * torch.cos(w), torch.sin(v), torch.cos(v) * torch.sin(w)], -1)
+        drop = 0.42 + 1.6 * max(0.0, kind - 0.25)
+        shape = ring * torch.tensor([0.42, drop, 0.42])
+    hang = radius if hoop else drop
+    out = []
+    for sign, _ in SIDES:
+        lobe = torch.tensor([sign * (7.15 * a.width + 0.65), -1.6 - 2.75 * a.ear - 0.7 * hang, -1.2])
+        out.append(patch(lobe + shape, unit(ring + torch.tensor([0.0, 0.0, 0.6])), metal, LABEL["ear_r"], MATTE))
+    return out
+
+
+def _necklace(a: Anatomy, weight: float, metal: Tensor, pixels_per_cm: float) -> Patch:
+    """A chain, or beads as `weight` grows, around the foot of the neck."""
+    half = 0.22 + 0.3 * weight
+    v, w = grid(
+        torch.linspace(-1, 1, max(3, int(2.4 * half * pixels_per_cm))),
+        torch.linspace(-1.75, 1.75, int(24 * pixels_per_cm)),
+    )
+    radius = mix(6.1, 5.1, a.femininity) + 0.3
+    y = -12.75 + 1.3 * (1 - torch.cos(w)) + half * v
+    z = -1.3 + (5.75 - 0.4 * a.femininity) * torch.cos(w) + 0.25 * half * (1 - v * v)
+    points = torch.stack([radius * torch.sin(w), y, z], -1)
+    beads = metal * (0.75 + 0.35 * torch.sin(w * (58 - 26 * weight)))[..., None]
+    return patch(points, torch.tensor([0.0, 0.4, 0.9]), beads, LABEL["neck_l"], MATTE, body=True)
