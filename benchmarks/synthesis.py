@@ -7,18 +7,17 @@ Both forms run by turns in one process, so that a busy machine slows both; the r
 
 from __future__ import annotations
 
-import math
 import statistics
 import time
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from data.command import run
-from synth.layers import upsample_image
-from synth.networks import Block, Generator, StyledConv, ToRGB
+from synth.networks import Generator
+from synth.noise import Noise
+from synth.published import run_block
 
 
 def main(
@@ -75,49 +74,15 @@ def seconds(forms: list[Callable[[Tensor], Tensor]], ws: Tensor, rounds: int, ba
     return [statistics.median(spent) for spent in times]
 
 
-def textbook(generator: Generator, ws: Tensor) -> Tensor:
+def textbook(generator: Generator, ws: Tensor, noise: str = "const") -> Tensor:
     """The same pictures by one modulated weight per sample (Karras et al. 2020, eq. 1 and 3)."""
-    x: Tensor | None = None
-    image: Tensor | None = None
-    row = 0
-    for size in generator.synthesis.sizes:
-        block = generator.synthesis.get_submodule(f"b{size}")
-        assert isinstance(block, Block)
-        if x is None:
-            x = block.const.expand(len(ws), -1, -1, -1)
-        else:
-            x, row = styled(block.conv0, x, ws[:, row]), row + 1
-        x = styled(block.conv1, x, ws[:, row])
-        rgb = colours(block.torgb, x, ws[:, row + 1])
-        image, row = rgb if image is None else upsample_image(image) + rgb, row + 1
+    synthesis, x, image = generator.synthesis, None, None
+    styles, fields = synthesis.styles(ws), Noise(noise)
+    for size in synthesis.sizes:
+        own = {name: styles[f"b{size}.{name}"] for name in synthesis.block(size).styled}
+        x, image = run_block(synthesis.block(size), x, image, own, fields, half=False)
     assert image is not None
     return image
-
-
-def styled(layer: StyledConv, x: Tensor, w: Tensor) -> Tensor:
-    weight = layer.weight * layer.affine(w)[:, None, :, None, None]
-    weight = weight * torch.rsqrt(weight.square().sum(dim=(2, 3, 4), keepdim=True) + 1e-8)
-    x = grouped(x, weight, layer.up)
-    if layer.up:
-        x = F.conv2d(x, layer.fir, padding=1, groups=x.shape[1])
-    x = x + layer.noise_const * layer.noise_strength + layer.bias[None, :, None, None]
-    return F.leaky_relu(x, 0.2) * math.sqrt(2)
-
-
-def colours(layer: ToRGB, x: Tensor, w: Tensor) -> Tensor:
-    weight = layer.weight * (layer.affine(w) * layer.weight_gain)[:, None, :, None, None]
-    return grouped(x, weight, False) + layer.bias[None, :, None, None]
-
-
-def grouped(x: Tensor, weight: Tensor, up: bool) -> Tensor:
-    """(N, C, H, W) with one weight (N, O, C, k, k) per sample, as one convolution of N groups."""
-    n, fan_out, fan_in, k, _ = weight.shape
-    x = x.reshape(1, n * fan_in, *x.shape[2:])
-    if up:
-        y = F.conv_transpose2d(x, weight.transpose(1, 2).reshape(n * fan_in, fan_out, k, k), stride=2, groups=n)
-    else:
-        y = F.conv2d(x, weight.reshape(n * fan_out, fan_in, k, k), padding=k // 2, groups=n)
-    return y.reshape(n, fan_out, *y.shape[2:])
 
 
 if __name__ == "__main__":

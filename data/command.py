@@ -175,7 +175,7 @@ def convert(flag: Flag, text: str) -> Any:
 
 
 def parse_seeds(text: str) -> list[int]:
-    """"0-99,7,200" -> the seeds in that order, each once; 0 to 2^32 - 1, ranges include both ends."""
+    """The seeds of "0-99,7,200" in that order, each once; 0 to 2^32 - 1, ranges include both ends."""
     rule = 'seeds are numbers and ranges such as "0-99,200"'
     ranges = []
     for part in text.split(","):

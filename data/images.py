@@ -65,8 +65,13 @@ def check_image_path(path: str | Path) -> dict:
 
 def to_uint8(x: torch.Tensor) -> np.ndarray:
     """(N, 3, H, W) in [-1, 1] -> (N, H, W, 3) uint8: clamp(x * 127.5 + 128, 0, 255) truncated, NVIDIA's rule."""
+    return to_pixels(x).cpu().numpy()
+
+
+def to_pixels(x: torch.Tensor) -> torch.Tensor:
+    """`to_uint8` as a tensor, on the device of x."""
     pixels = (x.detach().float() * 127.5 + 128).clamp(0, 255).to(torch.uint8)
-    return np.ascontiguousarray(pixels.permute(0, 2, 3, 1).cpu().numpy())
+    return pixels.permute(0, 2, 3, 1).contiguous()
 
 
 def to_tensor(images: np.ndarray) -> torch.Tensor:

@@ -30,7 +30,15 @@ from data.files import atomic_path, sweep_temporaries, sync
 Array = np.ndarray | tuple[tuple[int, ...], Any, Iterable[np.ndarray]]  # whole, or (shape, dtype, batches of rows)
 CHUNK_BYTES = 1 << 18  # of everything but images: a latent's automatic chunk would hold a part of several rows
 OPEN_FILES = 16
-SAME = ("generator_sha256", "psi", "noise", "image_size", "shard_size")  # what all shards of a folder agree on
+SAME = (
+    "generator_sha256",
+    "psi",
+    "noise",
+    "label",
+    "dtype",
+    "image_size",
+    "shard_size",
+)  # what all shards of a folder agree on
 
 
 def shard_path(folder: str | Path, index: int) -> Path:

@@ -1,33 +1,24 @@
-"""StyleGAN2's generator in plain PyTorch: no compiled extension, the same code on CPU and CUDA, float32 or bfloat16.
+"""StyleGAN2's generator in plain PyTorch: no compiled extension, the same code on CPU and CUDA.
 
 Two networks: `mapping` turns z into ws, `synthesis` turns ws into pictures. Layer names, shapes and gains are those of
-NVIDIA's stylegan2-ada-pytorch (architecture `skip`, filter [1,3,3,1]).
-
-The speed comes from modulating the activations instead of the weights (Karras et al. 2020, sec. 2.2: scaling the input
-of a convolution is the same as scaling its weights): all samples of a batch share one weight in channels_last order,
-where NVIDIA's path makes one weight per sample and a grouped convolution.
+NVIDIA's stylegan2-ada-pytorch (architecture `skip`, filter [1,3,3,1]). All that a picture comes from can be changed on
+the way, and has gradients: z, ws (W, W+), the styles of every layer (S), the features of any block (F).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from synth.layers import (
-    SLOPE,
-    SQRT2,
-    Linear,
-    channels,
-    depthwise_filter,
-    normalise_second_moment,
-    resolutions,
-    upsample_image,
-)
-
-NOISE_MODES = ("const", "none", "random")
+from synth.blocks import Block
+from synth.layers import Linear, channels, normalise_second_moment, resolutions
+from synth.noise import Noise
+from synth.published import run_block
 
 
 class Mapping(nn.Module):
@@ -49,10 +40,13 @@ class Mapping(nn.Module):
             self.add_module(name, Linear(fan_in, w_dim, act=True, lr_multiplier=lr_multiplier))
         self.register_buffer("w_avg", torch.zeros(w_dim))
 
-    def forward(self, z: Tensor, psi: float = 1.0, label: Tensor | int | None = None) -> Tensor:
+    def forward(
+        self, z: Tensor, psi: float = 1.0, label: Tensor | int | None = None, cutoff: int | None = None
+    ) -> Tensor:
         """(N, z_dim) -> (N, num_ws, w_dim); psi 1 leaves w as it is, 0 gives `w_avg`.
 
-        `label`: for a conditional generator a class index or (N, c_dim) rows; None for all others.
+        `label`: for a conditional generator a class index or (N, c_dim) rows; None for all others. `cutoff`: psi counts
+        for the rows of ws below this number, None: for all.
         """
         if z.ndim != 2 or z.shape[1] != self.z_dim:
             raise ValueError(f"z has shape {tuple(z.shape)}, but this generator needs (N, {self.z_dim})")
@@ -65,9 +59,11 @@ class Mapping(nn.Module):
                 raise ValueError("label is given, but this generator is unconditional; leave it out")
             for name in self.layers:
                 x = self.get_submodule(name)(x)
+            ws = x.unsqueeze(1).repeat(1, self.num_ws, 1)
             if psi != 1.0:
-                x = self.w_avg.lerp(x, psi)
-        return x.unsqueeze(1).repeat(1, self.num_ws, 1)
+                end = self.num_ws if cutoff is None else cutoff
+                ws = torch.cat([self.w_avg.lerp(ws[:, :end], psi), ws[:, end:]], dim=1)
+        return ws
 
     def _label_rows(self, label: Tensor | int | None, count: int) -> Tensor:
         """A class index or rows -> (count, c_dim) float32."""
@@ -81,111 +77,27 @@ class Mapping(nn.Module):
         )
 
 
-class StyledConv(nn.Module):
-    """Modulated and demodulated 3x3 convolution, noise, bias, leaky ReLU; `up` doubles the resolution first."""
-
-    noise_const: Tensor
-    fir: Tensor
-
-    def __init__(self, fan_in: int, fan_out: int, w_dim: int, resolution: int, up: bool, clamp: float | None):
-        super().__init__()
-        self.resolution, self.up, self.clamp = resolution, up, clamp
-        self.affine = Linear(w_dim, fan_in, bias=1.0)
-        # In memory as the convolution wants it: the transposed one reads weight.transpose(0, 1).
-        weight = torch.randn(fan_out, fan_in, 3, 3).transpose(0, int(up))
-        self.weight = nn.Parameter(weight.contiguous(memory_format=torch.channels_last).transpose(0, int(up)))
-        self.bias = nn.Parameter(torch.zeros(fan_out))
-        self.noise_strength = nn.Parameter(torch.zeros(()))
-        self.register_buffer("noise_const", torch.randn(resolution, resolution))
-        if up:  # gain 4: three of four samples between which the filter interpolates are zeros
-            self.register_buffer("fir", depthwise_filter(fan_out, 4.0), persistent=False)
-
-    def forward(self, x: Tensor, w: Tensor, noise: str) -> Tensor:
-        """(N, fan_in, H, W), w (N, w_dim) -> (N, fan_out, R, R)."""
-        with torch.autocast(x.device.type, enabled=False):  # squares of styles overflow half precision
-            style = self.affine(w)
-            power = self.weight.square().sum(dim=(2, 3))
-            scale = torch.rsqrt(style.square() @ power.t() + 1e-8) * SQRT2
-            offset = self._offset(len(x), noise)
-        x = x * style[:, :, None, None].to(x.dtype)
-        if self.up:
-            x = F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2)
-            x = F.conv2d(x, self.fir, padding=1, groups=x.shape[1])
-        else:
-            x = F.conv2d(x, self.weight, padding=1)
-        # The leaky ReLU is homogeneous, so its gain sqrt(2) is folded into scale and offset.
-        x = torch.addcmul(offset.to(x.dtype), x, scale[:, :, None, None].to(x.dtype))
-        x = F.leaky_relu_(x, SLOPE)
-        return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
-
-    def _offset(self, count: int, noise: str) -> Tensor:
-        """Bias plus noise, (1 or count, fan_out, 1 or R, 1 or R), channels_last."""
-        bias = self.bias * SQRT2
-        if noise == "none":
-            return bias[None, :, None, None]
-        if noise == "const":
-            field = self.noise_const[None, :, :, None]
-        else:
-            field = torch.randn(count, self.resolution, self.resolution, 1, device=bias.device)
-        return (field * (self.noise_strength * SQRT2) + bias).permute(0, 3, 1, 2)
-
-
-class ToRGB(nn.Module):
-    """Modulated 1x1 convolution to colours, not demodulated: one matrix product per sample."""
-
-    def __init__(self, fan_in: int, w_dim: int, clamp: float | None):
-        super().__init__()
-        self.clamp = clamp
-        self.affine = Linear(w_dim, fan_in, bias=1.0)
-        self.weight = nn.Parameter(torch.randn(3, fan_in, 1, 1))
-        self.bias = nn.Parameter(torch.zeros(3))
-        self.weight_gain = fan_in**-0.5
-
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """(N, C, H, W), w (N, w_dim) -> (N, 3, H, W) float32."""
-        n, c, height, width = x.shape
-        with torch.autocast(x.device.type, enabled=False):
-            style = self.affine(w) * self.weight_gain
-            weight = (style[:, None] * self.weight[None, :, :, 0, 0]).transpose(1, 2)
-        pixels = x.permute(0, 2, 3, 1).reshape(n, height * width, c)
-        rgb = torch.matmul(pixels, weight.to(x.dtype)).float() + self.bias
-        rgb = rgb.reshape(n, height, width, 3).permute(0, 3, 1, 2)
-        return rgb if self.clamp is None else rgb.clamp(-self.clamp, self.clamp)
-
-
-class Block(nn.Module):
-    """The layers of one resolution: the constant or an up-convolution, a convolution, colours."""
-
-    def __init__(self, fan_in: int, fan_out: int, w_dim: int, resolution: int, clamp: float | None):
-        super().__init__()
-        self.first = fan_in == 0
-        if self.first:
-            self.const = nn.Parameter(torch.randn(fan_out, resolution, resolution))
-        else:
-            self.conv0 = StyledConv(fan_in, fan_out, w_dim, resolution, up=True, clamp=clamp)
-        self.conv1 = StyledConv(fan_out, fan_out, w_dim, resolution, up=False, clamp=clamp)
-        self.torgb = ToRGB(fan_out, w_dim, clamp)
-
-    def forward(self, x: Tensor | None, image: Tensor | None, ws: Tensor, noise: str) -> tuple[Tensor, Tensor]:
-        """Features and picture of half the resolution (None in the first block) -> those of this one.
-
-        `ws` (N, 2 or 3, w_dim): one row for every layer of the block, in order.
-        """
-        if x is None or image is None:
-            x = self.const.expand(len(ws), -1, -1, -1).contiguous(memory_format=torch.channels_last)
-            x = self.conv1(x, ws[:, 0], noise)
-            return x, self.torgb(x, ws[:, 1])
-        x = self.conv1(self.conv0(x, ws[:, 0], noise), ws[:, 1], noise)
-        return x, upsample_image(image) + self.torgb(x, ws[:, 2])
-
-
 class Synthesis(nn.Module):
-    """ws -> pictures, coarse to fine; every resolution adds its colours to the upsampled ones below (`skip`)."""
+    """ws -> pictures, coarse to fine; every resolution adds its colours to the upsampled ones below (`skip`).
 
-    def __init__(self, w_dim: int, resolution: int, channel_base: int, channel_max: int, conv_clamp: float | None):
+    `precision`: "fp32"; "bf16", torch's autocast; or "fp16", NVIDIA's own for the `num_fp16_res` highest resolutions.
+    """
+
+    precision: str = "fp32"
+
+    def __init__(
+        self,
+        w_dim: int,
+        resolution: int,
+        channel_base: int,
+        channel_max: int,
+        conv_clamp: float | None,
+        num_fp16_res: int = 0,
+    ):
         super().__init__()
         self.w_dim, self.resolution = w_dim, resolution
         self.sizes = resolutions(resolution)
+        self.half_sizes = self.sizes[len(self.sizes) - num_fp16_res :]
         self.num_ws = 2 * len(self.sizes)
         fan_in = 0
         for size in self.sizes:
@@ -193,31 +105,73 @@ class Synthesis(nn.Module):
             self.add_module(f"b{size}", Block(fan_in, fan_out, w_dim, size, conv_clamp))
             fan_in = fan_out
 
-    def forward(self, ws: Tensor, noise: str = "const", resolution: int | None = None) -> Tensor:
-        """(N, num_ws, w_dim) -> (N, 3, R, R) float32, in [-1, 1] where the network is trained.
+    def forward(
+        self,
+        ws: Tensor | dict[str, Tensor],
+        noise: str = "const",
+        resolution: int | None = None,
+        start: tuple[Tensor, Tensor] | None = None,
+        seeds: Sequence[int] | None = None,
+    ) -> Tensor:
+        """ws (N, num_ws, w_dim), or styles of `styles`, -> (N, 3, R, R) float32, in [-1, 1] where it is trained.
 
-        `noise`: "const" adds the stored noise, "random" fresh noise from torch's generator, "none" nothing.
-        `resolution`: stop at this smaller size (progressive training); None = the full one.
+        `noise`: "const" adds the stored noise, "random" fresh noise (of `seeds`, one per sample, or of torch's
+        generator), "none" nothing. `resolution`: stop at this smaller size (progressive training); None = the full one.
+        `start`: go on from what `features` gave at a lower resolution; None = from the constant.
         """
-        if noise not in NOISE_MODES:
-            raise ValueError(f"noise is {noise!r}; it must be one of {', '.join(NOISE_MODES)}")
+        return self.features(ws, noise, resolution, start, seeds)[1]
+
+    def styles(self, ws: Tensor) -> dict[str, Tensor]:
+        """W+ -> S: (N, C) for every layer, by its name: "b4.conv1", "b4.torgb", "b8.conv0", ..."""
         if ws.ndim != 3 or ws.shape[1:] != (self.num_ws, self.w_dim):
             raise ValueError(f"ws has shape {tuple(ws.shape)}; this generator needs (N, {self.num_ws}, {self.w_dim})")
+        styles, row = {}, 0
+        with torch.autocast(ws.device.type, enabled=False):
+            for size in self.sizes:
+                names = [f"b{size}.{name}" for name in self.block(size).styled]
+                for place, name in enumerate(names):
+                    styles[name] = self.get_submodule(f"{name}.affine")(ws[:, row + place].float())
+                row += len(names) - 1  # a block's colours share their row with the next block's first layer
+        return styles
+
+    def features(
+        self,
+        ws: Tensor | dict[str, Tensor],
+        noise: str = "const",
+        resolution: int | None = None,
+        start: tuple[Tensor, Tensor] | None = None,
+        seeds: Sequence[int] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """F: what the block of `resolution` makes, (N, C, R, R) features and (N, 3, R, R) picture; see `forward`."""
+        fields = Noise(noise, seeds)
+        styles = self.styles(ws) if isinstance(ws, Tensor) else ws
+        x, image = start or (None, None)
+        device = next(iter(styles.values())).device
+        with torch.autocast(device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext():
+            for size in self._ahead(x, resolution):
+                block = self.block(size)
+                own = {name: styles[f"b{size}.{name}"] for name in block.styled}
+                if self.precision == "fp16":
+                    x, image = run_block(block, x, image, own, fields, half=size in self.half_sizes)
+                else:
+                    x, image = block(x, image, own, fields)
+        assert x is not None and image is not None
+        return x, image
+
+    def block(self, size: int) -> Block:
+        """The block of a resolution."""
+        return cast(Block, self.get_submodule(f"b{size}"))
+
+    def _ahead(self, x: Tensor | None, resolution: int | None) -> list[int]:
+        """The resolutions above that of the features x (None: all) up to `resolution` (None: the full one)."""
         stop = self.resolution if resolution is None else resolution
         if stop not in self.sizes:
             raise ValueError(f"resolution is {stop}; this generator has {', '.join(map(str, self.sizes))}")
-        ws = ws.float()
-        x: Tensor | None = None
-        image: Tensor | None = None
-        row = 0
-        for size in self.sizes:
-            block = self.get_submodule(f"b{size}")
-            x, image = block(x, image, ws[:, row : row + 3], noise)
-            row += 1 if size == 4 else 2
-            if size == stop:
-                break
-        assert image is not None
-        return image
+        reached = 0 if x is None else x.shape[-1]
+        ahead = [size for size in self.sizes if reached < size <= stop]
+        if not ahead or reached not in (0, ahead[0] // 2):
+            raise ValueError(f"start is at {reached} px; it must be one of this generator's below {stop} px")
+        return ahead
 
 
 class Generator(nn.Module):
@@ -225,7 +179,8 @@ class Generator(nn.Module):
 
     `mapping(z, psi, label)` -> ws, `synthesis(ws, noise, resolution)` -> pictures; `num_ws` = 2 log2(resolution) - 2.
     Feature maps at r px: min(channel_base // r, channel_max). `c_dim`: classes (0: unconditional). `conv_clamp`:
-    limit of every layer's output, None: no limit. `lr_multiplier`: of the mapping (see Linear).
+    limit of every layer's output, None: no limit. `lr_multiplier`: of the mapping (see Linear). `num_fp16_res`: how
+    many of the highest resolutions run in float16 where that is asked for (Synthesis.precision).
     `sha256`: of the file it was loaded from, None for a network made here.
     """
 
@@ -242,6 +197,7 @@ class Generator(nn.Module):
         conv_clamp: float | None = None,
         c_dim: int = 0,
         lr_multiplier: float = 0.01,
+        num_fp16_res: int = 0,
     ):
         super().__init__()
         self.config: dict[str, Any] = {
@@ -254,9 +210,10 @@ class Generator(nn.Module):
             "conv_clamp": conv_clamp,
             "c_dim": c_dim,
             "lr_multiplier": lr_multiplier,
+            "num_fp16_res": num_fp16_res,
         }
         self.z_dim, self.c_dim, self.w_dim, self.resolution = z_dim, c_dim, w_dim, resolution
-        self.synthesis = Synthesis(w_dim, resolution, channel_base, channel_max, conv_clamp)
+        self.synthesis = Synthesis(w_dim, resolution, channel_base, channel_max, conv_clamp, num_fp16_res)
         self.num_ws = self.synthesis.num_ws
         self.mapping = Mapping(z_dim, c_dim, w_dim, self.num_ws, mapping_layers, lr_multiplier)
 

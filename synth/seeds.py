@@ -1,4 +1,4 @@
-"""The rule from seeds to z."""
+"""The rule from seeds to z, and the mixing of what becomes of them."""
 
 from __future__ import annotations
 
@@ -20,3 +20,13 @@ def latents(seeds: Iterable[int], z_dim: int) -> Tensor:
             raise ValueError(f"seed {seed} is out of range: seeds are 0 to {2**32 - 1}")
     rows = [np.random.RandomState(seed).randn(1, z_dim) for seed in seeds]
     return torch.from_numpy(np.concatenate(rows or [np.empty((0, z_dim))]).astype(np.float32))
+
+
+def mix(ws: Tensor, other: Tensor, rows: Iterable[int]) -> Tensor:
+    """(N, num_ws, w_dim): `ws` with the given rows of `other` (style mixing: 0-3 coarse, 4-7 middle, the rest fine)."""
+    rows = list(rows)
+    if any(not 0 <= row < ws.shape[1] for row in rows):
+        raise ValueError(f"rows {rows} are not all in ws of {ws.shape[1]} rows; give numbers from 0")
+    chosen = torch.zeros(ws.shape[1], 1, dtype=torch.bool, device=ws.device)
+    chosen[rows] = True
+    return torch.where(chosen, other, ws)

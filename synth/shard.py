@@ -7,7 +7,7 @@ order of sums, and with it pixels.)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -17,10 +17,12 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from data.images import to_uint8
+from data.images import to_pixels
 from data.shards import Array, shard_path, write_arrays
 from synth.networks import Generator
 from synth.seeds import latents
+
+DTYPES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 
 
 @dataclass(frozen=True)
@@ -34,21 +36,32 @@ class Sampling:
     shard_size: int  # seeds per shard
     micro_batch: int  # images per pass
     generator_sha256: str
+    dtype: str = "fp32"  # of the synthesis, see load_generator
+    label: int | None = None  # class, for a conditional generator
+    compiled: bool = False  # the synthesis by torch.compile
 
     def attrs(self, seeds: list[int], device: str) -> dict[str, Any]:
         """The attributes of a shard: nothing that differs between two runs that make it (time, host, workers)."""
         name = self.generator if self.generator == "builtin" else Path(self.generator).name
         command = f"python -m synth.sample --generator {name} --seeds {_ranges(seeds)}"
-        for flag in ("psi", "noise", "image_size", "shard_size", "micro_batch"):
+        for flag in ("psi", "noise", "image_size", "shard_size", "micro_batch", "dtype"):
             command += f" --{flag.replace('_', '-')} {getattr(self, flag)}"
+        label = {}
+        if self.label is not None:
+            command += f" --label {self.label}"
+            label = {"label": self.label}
+        if self.compiled:
+            command += " --compile"
         return {
+            **label,
             "generator_sha256": self.generator_sha256,
             "psi": float(self.psi),
             "noise": self.noise,
             "image_size": self.image_size,
             "shard_size": self.shard_size,
             "micro_batch": self.micro_batch,
-            "dtype": "float32",
+            "dtype": DTYPES[self.dtype],
+            "compiled": self.compiled,
             "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
             "command": command,
             **{f"version_{package}": _version(package) for package in ("hairnet", "torch", "numpy", "h5py")},
@@ -61,23 +74,46 @@ def make_shard(
     """Writes one shard; `done(n)` is called after every n images."""
     device = G.w_avg.device
     padded = np.asarray(seeds + seeds[-1:] * (-len(seeds) % sampling.micro_batch)).reshape(-1, sampling.micro_batch)
-    ws = [G.mapping(latents(batch.tolist(), G.z_dim).to(device), psi=sampling.psi) for batch in padded]
+    z = [latents(batch.tolist(), G.z_dim).to(device) for batch in padded]
+    ws = [G.mapping(rows, psi=sampling.psi, label=sampling.label) for rows in z]
     w = torch.cat([rows[:, 0] for rows in ws])[: len(seeds)].cpu().numpy()
 
-    def images() -> Iterator[np.ndarray]:
-        left = len(seeds)
+    def pictures() -> Iterator[torch.Tensor]:
         for rows in ws:
             x = G.synthesis(rows, noise=sampling.noise)
             if sampling.image_size != x.shape[-1]:
                 x = interpolate(x, size=(sampling.image_size, sampling.image_size), mode="area")
-            batch = to_uint8(x)[:left]
+            yield to_pixels(x)
+
+    def images() -> Iterator[np.ndarray]:
+        left = len(seeds)
+        for batch in _fetched(pictures()):
+            yield batch[:left]
+            done(min(left, len(batch)))
             left -= len(batch)
-            yield batch
-            done(len(batch))
 
     shape = (len(seeds), sampling.image_size, sampling.image_size, 3)
     arrays: dict[str, Array] = {"seed": np.asarray(seeds, np.int64), "w": w, "image": (shape, np.uint8, images())}
     write_arrays(shard_path(out, index), arrays, sampling.attrs(seeds, str(device)))
+
+
+def _fetched(batches: Iterable[torch.Tensor]) -> Iterator[np.ndarray]:
+    """Tensors of any device as arrays, one behind: a GPU makes the next batch while this one is copied and written."""
+    waiting: tuple[torch.Tensor, torch.cuda.Event | None] | None = None
+    for batch in batches:
+        host = batch.to("cpu", non_blocking=True)
+        event = torch.cuda.current_stream(batch.device).record_event() if batch.is_cuda else None
+        if waiting is not None:
+            yield _landed(*waiting)
+        waiting = host, event
+    if waiting is not None:
+        yield _landed(*waiting)
+
+
+def _landed(host: torch.Tensor, event: torch.cuda.Event | None) -> np.ndarray:
+    if event is not None:
+        event.synchronize()
+    return host.numpy()
 
 
 def _ranges(seeds: list[int]) -> str:

@@ -18,7 +18,7 @@ from synth.layers import channels, resolutions
 # The arguments of Generator: those that shapes tell; those of which several pairs may give the same shapes; the rest.
 TOLD = ("z_dim", "w_dim", "c_dim", "resolution", "mapping_layers")
 WIDTHS = ("channel_base", "channel_max")
-UNTOLD = ("conv_clamp", "lr_multiplier")
+UNTOLD = ("conv_clamp", "lr_multiplier", "num_fp16_res")
 
 
 def architecture(tensors: dict[str, Tensor], path: Path) -> dict[str, Any]:
@@ -63,6 +63,8 @@ def require_layout(tensors: dict[str, Tensor], config: dict[str, Any], path: Pat
     _require_positive("lr_multiplier", config.get("lr_multiplier"), path)
     if config.get("conv_clamp") is not None:
         _require_positive("conv_clamp", config["conv_clamp"], path)
+    if config.get("num_fp16_res", 0) not in range(len(resolutions(found["resolution"])) + 1):
+        raise ValueError(f"{path} says num_fp16_res {config['num_fp16_res']!r}, which is no number of its resolutions")
     expected = shapes(generator_arguments(config))
     if different := sorted(expected.keys() ^ tensors.keys()):
         state = "lacks" if different[0] in expected else "should not have"

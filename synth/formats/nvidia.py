@@ -78,7 +78,7 @@ def _without_filters(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor
 
 
 def _settings(records: dict[str, Record], path: Path) -> dict[str, Any]:
-    """conv_clamp and lr_multiplier, which must be the same everywhere; other settings must be StyleGAN2's own."""
+    """The arguments that shapes do not tell; settings that are no arguments must be StyleGAN2's own."""
     rules = {
         "architecture": (r"synthesis\.b\d+", "skip"),
         "activation": (r"synthesis\.b\d+\.conv\d|mapping\.fc\d+", "lrelu"),
@@ -94,7 +94,17 @@ def _settings(records: dict[str, Record], path: Path) -> dict[str, Any]:
     return {
         "conv_clamp": _common(styled, "conv_clamp", path),
         "lr_multiplier": _common(mapping, "bias_gain", path),
+        "num_fp16_res": _half_resolutions(records, path),
     }
+
+
+def _half_resolutions(records: dict[str, Record], path: Path) -> int:
+    """How many of the highest resolutions the file flags for float16."""
+    sizes = sorted((int(m[1]) for name in records if (m := re.fullmatch(r"synthesis\.b(\d{1,4})", name))), reverse=True)
+    flags = [records[f"synthesis.b{size}"].state.get("use_fp16") is True for size in sizes]
+    if flags != sorted(flags, reverse=True):
+        raise ValueError(f"{path} flags float16 for other than its highest resolutions: get the file from its makers")
+    return sum(flags)
 
 
 def _common(records: list[Record], setting: str, path: Path) -> float | None:

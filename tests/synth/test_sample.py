@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from data.shards import Shards, read_arrays, read_attrs, shard_path
 from synth import latents, load_generator
 from synth.generator import save_generator
 from synth.networks import Generator
-from synth.sample import sample
+from synth.sample import main, sample
 from synth.shard import Sampling, make_shard
 
 SEEDS, SHARD_SIZE = 1200, 50
@@ -140,9 +141,42 @@ def test_a_smaller_image_is_the_area_mean(network: str, tmp_path: Path):
 
 def test_the_attributes_tell_how_to_make_the_shard_again(undisturbed: Path):
     attrs = read_attrs(shard_path(undisturbed, 1))
-    flags = "--seeds 50-99 --psi 1.0 --noise const --image-size 32 --shard-size 50 --micro-batch 16"
+    flags = "--seeds 50-99 --psi 1.0 --noise const --image-size 32 --shard-size 50 --micro-batch 16 --dtype fp32"
     assert attrs["command"] == f"python -m synth.sample --generator random.safetensors {flags}"
     assert attrs["dtype"] == "float32" and attrs["version_torch"] and len(attrs["generator_sha256"]) == 64
+
+
+def test_bfloat16_says_how_far_it_is_from_float32(network: str, tmp_path: Path, capsys: pytest.CaptureFixture):
+    main(generator=network, seeds="0-9", out=tmp_path, dtype="bf16", workers=1, device="cpu")
+    error = json.loads((tmp_path / "sample.json").read_text())["dtype_error"]
+    assert 0 < error["rms"] < error["largest"] < 0.1
+    assert f"bf16 is within {error['largest']:.1e} of fp32" in capsys.readouterr().out
+    assert read_attrs(shard_path(tmp_path, 0))["dtype"] == "bfloat16"
+    with pytest.raises(ValueError, match="dtype bfloat16, not float32"):
+        sample(network, [0], tmp_path, device="cpu")
+
+
+def test_a_conditional_generator_is_sampled_by_class(tmp_path: Path):
+    torch.manual_seed(2)
+    conditional = Generator(8, 8, 8, 1, channel_base=64, channel_max=8, c_dim=3)
+    save_generator(conditional, tmp_path / "classes.safetensors", {})
+    path = str(tmp_path / "classes.safetensors")
+    with pytest.raises(ValueError, match="3 classes and label is None"):
+        sample(path, [0], tmp_path / "a", device="cpu")
+    sample(path, [0, 1], tmp_path / "a", label=2, workers=1, device="cpu")
+    w = conditional.mapping(latents([0, 1], 8), label=2)[:, 0].detach().numpy()
+    assert np.allclose(read_arrays(shard_path(tmp_path / "a", 0))["w"], w, atol=1e-6)
+    with pytest.raises(ValueError, match="label 2, not 1"):
+        sample(path, [0], tmp_path / "a", label=1, device="cpu")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_compiled_pictures_are_the_same_within_a_grey_level(network: str, undisturbed: Path, tmp_path: Path):
+    sample(network, list(range(20)), tmp_path, compile=True, workers=1, device="cpu")
+    compiled = read_arrays(shard_path(tmp_path, 0))["image"].astype(int)
+    assert np.abs(compiled - Shards(undisturbed).images(range(20))).max() <= 1
+    assert read_attrs(shard_path(tmp_path, 0))["compiled"]
 
 
 def test_under_torchrun_each_process_makes_its_share(network: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
