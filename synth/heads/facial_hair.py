@@ -79,9 +79,9 @@ def beard(i: Identity, a: Anatomy, surface: Surface, children: int) -> list[Stra
     g = stream(i.noise, 20)
     f = surface.face
     lips_clear = (
-        (f.x.abs() > a.mouth_half_width + 0.1)
-        | (f.y - f.mouth_line > a.upper_lip * 1.5)
-        | (f.y - f.mouth_line < -a.lower_lip * 1.35)
+        (f.x.abs() > a.mouth_half_width + 0.25)
+        | (f.y - f.mouth_line > a.upper_lip * 1.25 + 0.45)
+        | (f.y - f.mouth_line < -a.lower_lip * 1.2 - 0.4)
     )
     full = smooth(0.72, 0.84, torch.tensor(i.beard))
     zone = torch.zeros_like(surface.grain)
@@ -107,4 +107,4 @@ def beard(i: Identity, a: Anatomy, surface: Surface, children: int) -> list[Stra
         + torch.tensor([0.0, -0.25, -0.1]) * k * k * length
     )
     guides = guides + torch.sign(roots[:, None]) * torch.tensor([0.45, 0.0, 0.0]) * k * length * (1 - near)
-    return [strands(guides, length[:, :, 0], children, g, a.brows * 1.15, BEARD, spread=0.4, tip=0.1)]
+    return [strands(guides, length[:, :, 0], children, g, a.brows * 1.15, BEARD, spread=0.3, tip=0.1)]

@@ -93,7 +93,8 @@ def grow(roots: Tensor, cut: Cut, a: Anatomy, generator: torch.Generator) -> tup
     stride = length / (NODES - 1)
     away = torch.tanh((roots[:, :1] - cut.part_x) * 1.5)
     drawn = cut.back + 1.4 * cut.up * smooth(4.5, 6.0, roots[:, 1:2])
-    steady = drawn * torch.tensor([0.0, 0.0, -1.0]) + cut.forward * torch.tensor([0.0, -0.2, 1.0]) + mess
+    combed = torch.tensor([-0.9 * cut.side * cut.shave, 0.0, 0.0])
+    steady = combed + drawn * torch.tensor([0.0, 0.0, -1.0]) + cut.forward * torch.tensor([0.0, -0.2, 1.0]) + mess
     over_face = (roots[:, 0].abs() < 4.4) & (roots[:, 2] > 2) & (cut.fringe > 0.5)
     side = torch.where(roots[:, 0] > cut.part_x, 1.0, -1.0)
     p, direction, points = roots, None, [roots]
@@ -118,7 +119,9 @@ def grow(roots: Tensor, cut: Cut, a: Anatomy, generator: torch.Generator) -> tup
         if cut.clear > 0.15:
             edge = (6.5 * a.width + 0.4 * rank[:, 0]) * smooth(7.6, 2.2, p[:, 1]) * smooth(3.0, 6.5, p[:, 2])
             x = side * torch.maximum(side * p[:, 0], edge)
-            p = torch.cat([torch.where(over_face, p[:, 0], x)[:, None], p[:, 1:]], 1)
+            z = p[:, 2].minimum(4.6 + 7.0 * smooth(2.5, 6.5, p[:, 1]))
+            kept_clear = torch.stack([x, p[:, 1], z], 1)
+            p = torch.where(over_face[:, None], p, kept_clear)
         points.append(p)
     return torch.stack(points, 1), length
 

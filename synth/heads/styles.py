@@ -33,7 +33,7 @@ class Style:
     clump: float = 0.5
     cut: Span = (-16.0, -16.0)  # height of the hem over hair.length
     fringe: float = 0.0  # whether hair over the forehead stays and is cut to `bangs`
-    bangs: Span = (2.4, 5.0)  # height of the fringe's hem over hair.fringe
+    bangs: Span = (3.0, 5.2)  # height of the fringe's hem over hair.fringe
     top: Span = (0.0, 0.0)  # extra height on top over hair.top
     cap: float = 0.4  # thickness of the undercoat
     paint: float = 0.93  # opacity of hair colour on the scalp
@@ -82,8 +82,8 @@ STYLES: tuple[Style, ...] = (
           gravity=0.03, mess=0.04, clump=0.75, cut=(-5.0, -5.0), children=13, lean=-0.7),
     Style("cornrows", length=(6.0, 8.0), volume=(0.25, 0.4), lift=0.9, back=1.6, gravity=0.0, mess=0.02, clump=0.3,
           cut=(-4.0, -5.5), rows=1.0, cap=0.5, spread=0.35, children=13),
-    Style("locs", density=0.36, length=(14.0, 26.0), volume=(0.9, 1.9), lift=0.8, whorl=0.4, part=0.5, gravity=0.42,
-          mess=0.16, curl=(0.04, 0.08), turns=(0.7, 0.5), clump=0.0, spread=0.5, cut=(-5.0, -14.0), children=18),
+    Style("locs", density=0.6, length=(14.0, 26.0), volume=(0.9, 1.9), lift=0.8, whorl=0.8, part=0.3, gravity=0.42,
+          mess=0.16, curl=(0.04, 0.08), turns=(0.7, 0.5), clump=0.0, spread=0.5, cut=(-5.0, -14.0), children=12),
     Style("side part", length=(6.0, 9.0), volume=(0.5, 1.1), lift=0.9, whorl=0.1, part=1.0, back=0.45, gravity=0.12,
           clump=0.65, cut=(1.5, -1.0), fade=0.2, top=(0.0, 0.5), children=12, lean=-0.7),
     Style("side shave", length=(16.0, 26.0), volume=(0.8, 1.6), lift=0.9, whorl=0.1, part=1.0, back=0.2, gravity=0.4,
@@ -119,7 +119,7 @@ STYLES: tuple[Style, ...] = (
     Style("half-up", length=(34.0, 34.0), volume=(0.6, 1.2), whorl=0.1, part=0.35, back=0.3, gravity=0.45, up=1.0,
           bun=0.75, cut=(-9.0, -16.0), clump=0.65, lean=0.9),
     Style("long fringe", length=(34.0, 34.0), volume=(0.8, 1.4), whorl=0.8, part=0.3, forward=0.2, gravity=0.45,
-          fringe=1.0, bangs=(2.3, 4.0), cut=(-9.0, -16.0), clump=0.6, lean=1.0),
+          fringe=1.0, bangs=(2.9, 4.4), cut=(-9.0, -16.0), clump=0.6, lean=1.0),
     Style("bob", length=(24.0, 24.0), volume=(0.8, 1.5), whorl=0.15, part=1.0, back=0.15, gravity=0.5,
           cut=(-6.5, -10.5), clump=0.6, lean=1.0),
     Style("slanted bob", length=(26.0, 26.0), volume=(0.8, 1.4), whorl=0.1, part=1.0, back=0.1, gravity=0.5,

@@ -132,7 +132,7 @@ def beanie(scene: Scene, surface: Surface) -> list[Patch]:
 def jewellery(a: Anatomy, scene: Scene, pixels_per_cm: float) -> list[Patch]:
     """Earrings (studs, drops or hoops) and a necklace, of gold, silver or something coloured."""
     metals = ((0.75, 0.52, 0.20), (0.65, 0.66, 0.70), (0.55, 0.06, 0.08), (0.06, 0.25, 0.50))
-    metal = torch.tensor(metals[min(3, int(scene.metal * 4))])
+    metal = torch.tensor(metals[sum(scene.metal > at for at in (0.4, 0.75, 0.88))])
     out = []
     if scene.earrings > 0.5:
         out += _earrings(a, min(1.0, (scene.earrings - 0.5) * 2), metal, pixels_per_cm)
