@@ -42,7 +42,7 @@ def hsl(hue: float, saturation: float, lightness: float) -> Tensor:
 def skin_colour(identity: Identity) -> Tensor:
     """(3,) linear skin reflectance, rosy (tint 0) to golden (tint 1), and a little of its own."""
     tint = 1 + 0.02 * torch.randn(3, generator=stream(identity.noise, 1))
-    tint = tint + (2 * identity.tint - 1) * torch.tensor([-0.01, 0.03, -0.075])
+    tint = tint + (2 * identity.tint - 1) * torch.tensor([-0.01, 0.022, -0.05])
     return (palette(SKIN, identity.skin**1.15) * tint).clamp(0.05, 0.97) ** 2
 
 

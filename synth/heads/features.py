@@ -62,7 +62,7 @@ def _eye_colour(a: Anatomy, x: Tensor, y: Tensor, across: Tensor, upper: Tensor)
 def _lashes(a: Anatomy, sign: int, pixels_per_cm: float) -> Patch:
     """A dark strip standing out from the edge of the upper lid."""
     along, out = grid(
-        torch.linspace(-1, 1.05, int(3.6 * pixels_per_cm)), torch.linspace(-0.35, 1, max(3, int(0.6 * pixels_per_cm)))
+        torch.linspace(-0.97, 0.97, int(3.5 * pixels_per_cm)), torch.linspace(-0.35, 1, max(3, int(0.6 * pixels_per_cm)))
     )
     upper, _ = lid_heights(a, along.clamp(-1, 1))
     y = upper + 0.02

@@ -109,7 +109,7 @@ def _picture(head: Head, camera: Camera, model: Model, spread: list[Threads], si
     for threads in spread:
         seen = camera.view(threads.points)
         sx, sy = camera.project(seen)
-        buffer.splat(sx * side, sy * side, seen[2], None, square=False)
+        buffer.splat(sx * side - 0.5, sy * side, seen[2], None, square=False)
         if threads.strand.label == LABEL["hair"]:
             lamp.cast(seen[:, ::4])
         turned.append(seen)
@@ -132,7 +132,7 @@ def _picture(head: Head, camera: Camera, model: Model, spread: list[Threads], si
     marks68 = torch.stack(marks) * size
     return Render(
         image=(image.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy(),
-        labels=_majority(full.view(side, side), ss),
+        labels=majority(full.view(side, side), ss),
         hair=hair,
         beard=beard,
         landmarks5=five(marks68).T.contiguous().numpy(),
@@ -203,10 +203,17 @@ def _share(mask: Tensor, side: int, ss: int) -> np.ndarray:
     return functional.avg_pool2d(mask.float().view(1, 1, side, side), ss)[0, 0].numpy()
 
 
-def _majority(labels: Tensor, ss: int) -> np.ndarray:
-    """(S, S) uint8: the commonest of each pixel's ss x ss labels."""
-    size = labels.shape[0] // ss
+def majority(labels: Tensor, ss: int) -> np.ndarray:
+    """(S, S) uint8: the commonest of each pixel's ss x ss labels; among equals, the one commoner around the pixel."""
+    size, kinds = labels.shape[0] // ss, len(NAMES)
     blocks = labels.view(size, ss, size, ss).permute(0, 2, 1, 3).reshape(size * size, ss * ss)
-    keys = torch.arange(size * size)[:, None] * len(NAMES) + blocks
-    counts = torch.bincount(keys.reshape(-1), minlength=size * size * len(NAMES)).view(-1, len(NAMES))
-    return counts.argmax(1).view(size, size).to(torch.uint8).numpy()
+    keys = torch.arange(size * size)[:, None] * kinds + blocks
+    counts = torch.bincount(keys.reshape(-1), minlength=size * size * kinds).view(-1, kinds).to(torch.uint8)
+    most, best = counts.max(1)
+    tied = ((counts == most[:, None]).sum(1) > 1).nonzero()[:, 0]
+    around = torch.zeros(len(tied), kinds, dtype=torch.int64)
+    for step in (-size - 1, -size, -size + 1, -1, 1, size - 1, size, size + 1):
+        around += counts[(tied + step).clamp(0, size * size - 1)]
+    equals = counts[tied] == most[tied, None]
+    best[tied] = torch.where(equals, around, -1).argmax(1)
+    return best.view(size, size).to(torch.uint8).numpy()
