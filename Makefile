@@ -10,6 +10,7 @@ SEEDS      ?= 0-4095
 SHARD_SIZE ?= 512
 ATTRIBUTES ?= yaw,hair_length,hair_volume,hair_lightness
 PRESET     ?= demo
+STEPS      ?=
 PROCESSES  ?= 2
 
 STAMP := .venv/.installed
@@ -44,7 +45,8 @@ directions: dataset
 	$(RUN_PYTHON) directions.pairs $(RUN)/faces --generator $(GENERATOR) --directions $(RUN)/directions --out $(RUN)/pairs
 
 train: directions
-	$(RUN_PYTHON) hairnet.train --pairs $(RUN)/pairs --generator $(GENERATOR) --out $(RUN)/hairnet --preset $(PRESET)
+	$(RUN_PYTHON) hairnet.train --pairs $(RUN)/pairs --generator $(GENERATOR) --out $(RUN)/hairnet --preset $(PRESET) \
+	    $(if $(STEPS),--steps $(STEPS))
 
 evaluate: setup
 	$(RUN_PYTHON) evaluation.retrieval --gallery 1000 --queries 200

@@ -67,7 +67,9 @@ def load_network(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
     if not isinstance(config, dict) or not isinstance(config.get("kind"), str):
         raise ValueError(f"{path} is a safetensors file of another program, without our config: convert it first")
     if config.pop("half", False):
-        tensors = {name: tensor.float() if tensor.dtype == torch.float16 else tensor for name, tensor in tensors.items()}
+        tensors = {
+            name: tensor.float() if tensor.dtype == torch.float16 else tensor for name, tensor in tensors.items()
+        }
     return tensors, config
 
 

@@ -23,7 +23,6 @@ from faces.parsing import build, check_crop, ready, resized
 from faces.published import IRSE50, PUBLISHED, load_published
 
 KINDS = {"builtin": "embedder", "builtin-loss": "embedder-loss", "builtin-hair": "hair"}  # name -> kind of network
-FACE = (35, 223, 32, 220)  # top, bottom, left, right of the face in a 256 px FFHQ crop, as pSp cuts it for ArcFace
 GROUP = 16  # channels per group of the normalisation
 
 
@@ -84,24 +83,37 @@ def depthwise_body(widths: tuple[int, ...], depths: tuple[int, ...]) -> nn.Seque
 
 
 BODIES = {"residual": residual_body, "depthwise": depthwise_body}
-SIZES: dict[str, dict[str, tuple[int, ...]]] = {  # about one million parameters each at 64 px
-    "residual": {"widths": (32, 64, 128, 160), "depths": (1, 2, 2, 1)},
+SIZES: dict[str, dict[str, tuple[int, ...]]] = {  # 1.1 to 1.7 million parameters each at 64 px
+    "residual": {"widths": (48, 64, 128, 160), "depths": (1, 2, 2, 1)},
     "depthwise": {"widths": (64, 128, 256), "depths": (2, 4, 1)},
 }
+WHOLE = (0.0, 1.0, 0.0, 1.0)  # top, bottom, left, right of what a network sees, as shares of the crop
+FACE = (35 / 256, 223 / 256, 32 / 256, 220 / 256)  # as pSp cuts an FFHQ crop for ArcFace
+INNER = (0.28, 0.92, 0.18, 0.82)  # from the forehead to the chin: all that says who it is, little of the hair
 
 
 class Embedder(nn.Module):
-    """An FFHQ-aligned crop (N, 3, H, W) in [-1, 1], H, W >= 32, -> (N, dimensions) of unit length; differentiable."""
+    """An FFHQ-aligned crop (N, 3, H, W) in [-1, 1], H, W >= 32, -> (N, dimensions) of unit length; differentiable.
+
+    The network sees the part of the crop that `window` names, resized to `input_size`.
+    """
 
     def __init__(
-        self, body: str, widths: tuple[int, ...], depths: tuple[int, ...], dimensions: int = 128, input_size: int = 64
+        self,
+        body: str,
+        widths: tuple[int, ...],
+        depths: tuple[int, ...],
+        dimensions: int = 128,
+        input_size: int = 64,
+        window: tuple[float, ...] = WHOLE,
     ) -> None:
         super().__init__()
-        assert input_size % 16 == 0
-        self.input_size, self.dimensions = input_size, dimensions
+        top, bottom, left, right = window
+        assert input_size % 16 == 0 and 0 <= top < bottom <= 1 and 0 <= left < right <= 1
+        self.input_size, self.dimensions, self.window = input_size, dimensions, tuple(window)
         # Embedder(**config) builds this network again
         self.config = {"body": body, "widths": list(widths), "depths": list(depths), "dimensions": dimensions,
-                       "input_size": input_size}  # fmt: skip
+                       "input_size": input_size, "window": list(window)}  # fmt: skip
         side, width = input_size // 16, widths[-1]
         self.body = BODIES[body](widths, depths)
         if body == "residual":  # ArcFace's head: every place keeps its own weights
@@ -113,9 +125,13 @@ class Embedder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, 3, H, W) in [-1, 1] -> (N, D) float32 of unit length."""
+        return F.normalize(self.vectors(x), dim=1)
+
+    def vectors(self, x: Tensor) -> Tensor:
+        """The same before its length is made 1."""
         check_crop(x)
-        work = resized(x, self.input_size).contiguous(memory_format=torch.channels_last)
-        return F.normalize(self.head(self.body(work)).float(), dim=1)
+        work = resized(cut(x, self.window), self.input_size).contiguous(memory_format=torch.channels_last)
+        return self.head(self.body(work)).float()
 
     @torch.no_grad()
     def embed_photo(self, photo: Image.Image) -> np.ndarray:
@@ -123,6 +139,13 @@ class Embedder(nn.Module):
         crop = np.array(align(photo, max(self.input_size, 64)).image)
         x = to_tensor(crop[None]).to(next(self.parameters()).device)
         return self(x)[0].cpu().numpy()
+
+
+def cut(x: Tensor, window: tuple[float, ...]) -> Tensor:
+    """The part of (N, C, H, W) between (top, bottom, left, right), shares of the sides, at whole pixels."""
+    height, width = x.shape[-2:]
+    top, bottom, left, right = window
+    return x[..., round(top * height) : round(bottom * height), round(left * width) : round(right * width)]
 
 
 class PublishedEmbedder(Embedder):
@@ -133,19 +156,15 @@ class PublishedEmbedder(Embedder):
         self.input_size = 256  # px: of the crop that a photo is cut to
         self.network, self.size = network, size
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) in [-1, 1] -> (N, D) float32 of unit length."""
+    def vectors(self, x: Tensor) -> Tensor:
+        """(N, 3, H, W) in [-1, 1] -> (N, D) float32 of any length."""
         check_crop(x)
-        height, width = x.shape[-2:]
-        top, bottom, left, right = FACE
-        rows = slice(round(top * height / 256), round(bottom * height / 256))
-        columns = slice(round(left * width / 256), round(right * width / 256))
-        return F.normalize(self.network(resized(x[:, :, rows, columns], self.size)).float(), dim=1)
+        return self.network(resized(cut(x, FACE), self.size)).float()
 
 
-def new_embedder(body: str, dimensions: int = 128, input_size: int = 64) -> Embedder:
+def new_embedder(body: str, dimensions: int = 128, input_size: int = 64, window: tuple[float, ...] = WHOLE) -> Embedder:
     """An untrained embedder of the shipped size; `body` is "residual" or "depthwise"."""
-    return Embedder(body, **SIZES[body], dimensions=dimensions, input_size=input_size)
+    return Embedder(body, **SIZES[body], dimensions=dimensions, input_size=input_size, window=window)
 
 
 def load_embedder(name: str | Path = "builtin", device: str | torch.device | None = None) -> Embedder:

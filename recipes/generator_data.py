@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import multiprocessing
 import os
@@ -20,6 +19,7 @@ from tqdm import tqdm
 from data.command import run
 from data.shards import read_attrs, write_arrays
 from recipes import factors
+from recipes.renders import renderer
 from synth import heads, latents
 
 Task = tuple[Path, list[int], int]  # file, seeds, image size
@@ -46,7 +46,7 @@ def main(*, out: Path, images: int = 16_000, size: int = 64, shard_size: int = 2
         attrs = read_attrs(path)
         if (attrs.get("image_size"), attrs.get("shard_size")) != (size, shard_size):
             raise ValueError(f"{path} has another --size or --shard-size: use the same, or another --out")
-        if attrs.get("renderer") != renderer():
+        if attrs.get("renderer") != maker():
             raise ValueError(f"{path} was rendered by another version of the renderer: use another --out")
     tasks: list[Task] = []
     for index in range(images // shard_size):
@@ -72,17 +72,14 @@ def render_file(task: Task) -> int:
     torch.set_num_threads(1)  # one process per core is the faster use of them
     units = factors.unit_factors(latents(seeds, factors.Z_DIM))
     pictures = np.stack([heads.render(factors.head(unit), size).image for unit in units])
-    attrs = {"image_size": size, "shard_size": len(seeds), "factors": json.dumps(factors.LIVE), "renderer": renderer()}
+    attrs = {"image_size": size, "shard_size": len(seeds), "factors": json.dumps(factors.LIVE), "renderer": maker()}
     write_arrays(path, {"seed": np.array(seeds, np.int64), "image": pictures}, attrs)
     return len(seeds)
 
 
-def renderer() -> str:
+def maker() -> str:
     """sha256 of the programs that decide what a seed looks like."""
-    digest = hashlib.sha256()
-    for path in [Path(factors.__file__), *sorted(Path(heads.__file__).parent.glob("*.py"))]:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return renderer(Path(factors.__file__))
 
 
 def cores() -> int:

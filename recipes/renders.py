@@ -8,11 +8,13 @@ pitch, roll (N,) float32 degrees, landmarks68 (N, 68, 2) float32 pixels, seed (N
 `people`: P persons x P hairstyles. Every person wears R hairstyles, each with another expression, light and scene, and
 every hairstyle is worn by R persons. Columns: image, person, hair (N,) int64, yaw.
 
-The same command goes on where it was stopped. Rows depend on their number alone, never on shards or workers.
+The same command goes on where it was stopped. Rows depend on their number alone, never on shards or workers, and on the
+renderer, whose sha256 every shard carries: shards of two versions are never one set.
 """
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 import os
 import signal
@@ -26,6 +28,7 @@ from tqdm import tqdm
 
 from data.command import run
 from data.shards import read_arrays, read_attrs, shard_path, write_arrays
+from synth import heads
 from synth.heads import Head, Render, render_poses
 
 HAIR_SEEDS = 1 << 30  # hairstyles and surroundings are drawn from other seeds than persons,
@@ -92,6 +95,14 @@ class Plan:
                 yield picture, number, person, hair
 
 
+def renderer(*more: Path) -> str:
+    """sha256 of the programs that decide what a head looks like, and of `more`."""
+    digest = hashlib.sha256()
+    for path in [*more, *sorted(Path(heads.__file__).parent.glob("*.py"))]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def write_shard(plan: Plan, folder: Path, shard: int) -> int:
     """Renders and writes one shard; the number of its renders."""
     columns: dict[str, list] = {}
@@ -105,17 +116,19 @@ def write_shard(plan: Plan, folder: Path, shard: int) -> int:
         for name, value in row.items():
             columns.setdefault(name, []).append(value)
     arrays: dict[str, Any] = {name: np.stack(values) for name, values in columns.items()}
-    write_arrays(shard_path(folder, shard), arrays, asdict(plan))
+    write_arrays(shard_path(folder, shard), arrays, asdict(plan) | {"renderer": renderer()})
     return len(columns["image"])
 
 
 def write_set(plan: Plan, folder: Path, workers: int | None = None) -> None:
     """Writes all missing shards with `workers` processes (None: one per core)."""
     missing = [shard for shard in range(plan.shards) if not shard_path(folder, shard).is_file()]
-    for shard in sorted(set(range(plan.shards)) - set(missing))[:1]:
-        found = read_attrs(shard_path(folder, shard))
-        if found != asdict(plan):
-            raise ValueError(f"{folder} holds other renders ({found}): give another --out or the same flags as before")
+    wanted = asdict(plan) | {"renderer": renderer()}
+    for shard in sorted(set(range(plan.shards)) - set(missing)):
+        path = shard_path(folder, shard)
+        if (found := read_attrs(path)) != wanted:
+            other = ", ".join(f"{name} {found.get(name)}" for name in wanted if found.get(name) != wanted[name])
+            raise ValueError(f"{path} was made otherwise ({other}): give another --out or the same flags as before")
     workers = max(1, min(workers or os.cpu_count() or 1, len(missing)))
     done = plan.rows - sum(min(plan.shard_size, plan.rows - shard * plan.shard_size) for shard in missing)
     tasks = [(plan, folder, shard) for shard in missing]
@@ -147,10 +160,13 @@ def load_set(folder: str | Path, kind: str, names: tuple[str, ...]) -> dict[str,
     remedy = f"run `python -m recipes.renders --set {kind} --out {folder}`"
     if not shard_path(folder, 0).is_file():
         raise FileNotFoundError(f"{folder} has no renders: {remedy}")
-    plan = Plan(**read_attrs(shard_path(folder, 0)))
+    made = read_attrs(shard_path(folder, 0))
+    plan = Plan(**{name: value for name, value in made.items() if name != "renderer"})
     missing = [shard for shard in range(plan.shards) if not shard_path(folder, shard).is_file()]
     if plan.set != kind or missing:
         raise ValueError(f"{folder} is a set of {plan.set} without {len(missing)} of {plan.shards} shards: {remedy}")
+    if mixed := [shard for shard in range(plan.shards) if read_attrs(shard_path(folder, shard)) != made]:
+        raise ValueError(f"{shard_path(folder, mixed[0])} belongs to another set or renderer than the first: {remedy}")
     parts = [read_arrays(shard_path(folder, shard), names) for shard in range(plan.shards)]
     return {name: np.concatenate([part[name] for part in parts]) for name in names}
 

@@ -67,7 +67,9 @@ def test_points_go_where_their_pixels_go():
     assert 8 < mirrored.sum() < 24
     weight = moved + 1
     axis = torch.arange(32) + 0.5
-    found = torch.stack([(weight.sum(2) * axis).sum(2), (weight.sum(3) * axis).sum(2)], 2) / weight.sum((2, 3))[..., None]
+    found = (
+        torch.stack([(weight.sum(2) * axis).sum(2), (weight.sum(3) * axis).sum(2)], 2) / weight.sum((2, 3))[..., None]
+    )
     assert (found - after).abs().max() < 0.35
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from data.files import sha256
 from data.shards import shard_path
+from recipes import renders
 from recipes.renders import Plan, load_set, write_set
 from synth.heads import Head
 
@@ -57,8 +58,21 @@ def test_a_resumed_set_has_the_same_bytes(people, tmp_path):
         assert sha256(shard_path(tmp_path, shard)) == sha256(shard_path(people, shard))
 
 
+def test_shards_of_another_renderer_are_never_taken_for_the_same_set(tmp_path, monkeypatch):
+    plan = Plan("people", heads=3, wigs=1, poses=1, size=32, first=0, shard_size=1)
+    write_set(plan, tmp_path, workers=1)
+    (tmp_path / "shard-00002.h5").unlink()
+    with monkeypatch.context() as later:
+        later.setattr(renders, "renderer", lambda: "another")
+        with pytest.raises(ValueError, match="shard-00000.h5 was made otherwise .renderer"):
+            write_set(plan, tmp_path, workers=1)
+        renders.write_shard(plan, tmp_path, 2)
+    with pytest.raises(ValueError, match="shard-00002.h5 belongs to another set or renderer"):
+        load_set(tmp_path, "people", ("image",))
+
+
 def test_a_folder_of_another_plan_is_refused(people):
-    with pytest.raises(ValueError, match="other renders"):
+    with pytest.raises(ValueError, match="made otherwise"):
         write_set(Plan("people", 5, 2, 2, 32, 0, 8), people, workers=1)
 
 
