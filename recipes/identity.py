@@ -3,7 +3,7 @@
     python -m recipes.renders --set people --out runs/renders/people    # 0.05 s per render and core
     python -m recipes.identity --kind embedder                          # who it is; only ever scores
     python -m recipes.identity --kind embedder-loss                     # who it is; for losses
-    python -m recipes.identity --kind hair                              # which hair it wears: 15 minutes of one core each
+    python -m recipes.identity --kind hair                              # which hair it wears: 15 minutes of a core
 
 The two identity networks differ in architecture (faces.identity), in the persons they are trained on (even and odd
 numbers), in seed and in the order of what they see: what pleases the one need not please the other. Classes are persons
@@ -135,8 +135,8 @@ def train_embedder(kind: Kind, renders: Path, folder: Path, schedule: Schedule) 
         return missed + share * head(F.normalize(vectors, dim=1), targets[picked]) if share else missed
 
     record: dict[str, Any] = {"seed": schedule.seed, "batch": schedule.batch, "rate": schedule.rate,
-                              "classes": len(seen), "images": len(rows), "objective": "factors, then ArcFace s=24 m=0.35",
-                              "renders": read_attrs(shard_path(renders, 0))}  # fmt: skip
+                              "classes": len(seen), "images": len(rows),
+                              "objective": "factors, then ArcFace s=24 m=0.35", "renders": read_attrs(shard_path(renders, 0))}  # fmt: skip
     key = {**record, "steps": schedule.steps, "body": kind.body, "column": kind.column}
     record |= train(nn.ModuleList([embedder, head, reader]), schedule, loss_of, folder / "state.pt", key)
     others = np.flatnonzero(~np.isin(data[kind.column], known))
