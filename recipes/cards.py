@@ -1,6 +1,6 @@
 """Writes the cards of the shipped networks, data/weights/README.md, from what their files say of themselves.
 
-    python -m recipes.cards
+python -m recipes.cards
 """
 
 from __future__ import annotations

@@ -136,7 +136,8 @@ def train_embedder(kind: Kind, renders: Path, folder: Path, schedule: Schedule) 
 
     record: dict[str, Any] = {"seed": schedule.seed, "batch": schedule.batch, "rate": schedule.rate,
                               "classes": len(seen), "images": len(rows),
-                              "objective": "factors, then ArcFace s=24 m=0.35", "renders": read_attrs(shard_path(renders, 0))}  # fmt: skip
+                              "objective": "factors, then ArcFace s=24 m=0.35",
+                              "renders": read_attrs(shard_path(renders, 0))}  # fmt: skip
     key = {**record, "steps": schedule.steps, "body": kind.body, "column": kind.column}
     record |= train(nn.ModuleList([embedder, head, reader]), schedule, loss_of, folder / "state.pt", key)
     others = np.flatnonzero(~np.isin(data[kind.column], known))

@@ -1,6 +1,6 @@
 """Draws the pictures of the README and of docs/ with the shipped networks.
 
-    python -m recipes.pictures
+python -m recipes.pictures
 """
 
 from __future__ import annotations

@@ -115,7 +115,12 @@ def train(
 
 
 def _save(
-    path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, step: int, seconds: float, losses: list[float],
+    path: Path,
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    step: int,
+    seconds: float,
+    losses: list[float],
     key: dict[str, Any],
 ) -> None:
     state = {"network": network.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "seconds": seconds,
