@@ -3,7 +3,7 @@
     with Workers(4, "a rendering process", prepare, (size,)) as workers:
         for count in workers.as_done(render, tasks):
 
-Ctrl-C ends the parent, which lets the tasks in work be finished; a worker that is killed ends the command in one sentence.
+Ctrl-C ends the parent, which lets the tasks in work be finished; a killed worker ends the command in one sentence.
 """
 
 from __future__ import annotations

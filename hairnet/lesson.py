@@ -72,7 +72,8 @@ class Lesson(nn.Module):
             return weights.w * terms["w"], terms
 
         pictures, swaps = self.plan.pictures // self.world, self.plan.swaps // self.world
-        # Rows of one batch are different pairs: the first ones lend their faces, the last ones their hair.
+        # The first rows lend their faces, the last ones their hair. Those are different pairs, except that a batch
+        # which begins the next round of all pairs may hold one twice: then its hair is put on its own face.
         swapped = self.network.fusion(faces[:swaps], hairs[-swaps:])
         out = self._synthesise(samples, torch.cat([ws[:pictures], swapped]))
         on_known = known_terms(judges, out[:pictures], known.images[:pictures])

@@ -122,8 +122,3 @@ def unknown_terms(judges: Judges, out: Tensor, face: Tensor, inner: Tensor, hair
             style = judges.hair(hair)
         terms["hair"] = cosine_distance(judges.hair(out), style)
     return terms
-
-
-def weighted(weights: Weights, terms: dict[str, Tensor]) -> Tensor:
-    """The sum of terms by their names' weights."""
-    return sum((getattr(weights, name) * term for name, term in terms.items()), torch.zeros(()))

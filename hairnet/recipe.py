@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, replace
 
 from hairnet.lesson import Plan
@@ -33,6 +34,8 @@ class Recipe:
             raise ValueError(f"--batch is {self.plan.batch}: a step needs at least 4 pairs")
         if not 0 < self.lr <= 0.1:
             raise ValueError(f"--lr is {self.lr}: give a learning rate above 0, at most 0.1")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"--seed is {self.seed}: give a whole number from 0 to {2**32 - 1}")
 
     def asdict(self) -> dict:
         """The recipe as JSON can hold it."""
@@ -51,14 +54,24 @@ PRESETS = {
 }  # fmt: skip
 
 
-def recipe_for(preset: str, steps: int | None, batch: int | None, lr: float | None, seed: int, amp: bool) -> Recipe:
-    """A preset with the command's own figures; the judged parts of a step shrink and grow with its batch."""
+def recipe_for(
+    preset: str, steps: int | None, batch: int | None, lr: float | None, seed: int, amp: bool, world: int = 1
+) -> Recipe:
+    """A preset with the command's own figures; the judged parts of a step shrink and grow with its batch.
+
+    Each of `world` processes gets as much of a step as any other.
+    """
     recipe = PRESETS[preset]
-    plan = recipe.plan
-    if batch is not None:
-        share = batch / plan.batch
-        plan = replace(
-            plan, batch=batch, pictures=max(1, round(share * plan.pictures)), swaps=max(1, round(share * plan.swaps))
+    batch = recipe.plan.batch if batch is None else batch
+    if world > 1 and (batch % world or batch < 4 * world):
+        raise ValueError(
+            f"--batch {batch} cannot be shared by {world} processes: give a multiple of {world}, at least {4 * world}"
         )
+    share = batch / recipe.plan.batch
+
+    def parts(count: int) -> int:
+        return world * math.ceil(max(1, round(share * count)) / world)
+
+    plan = replace(recipe.plan, batch=batch, pictures=parts(recipe.plan.pictures), swaps=parts(recipe.plan.swaps))
     steps = recipe.steps if steps is None else steps
     return replace(recipe, steps=steps, plan=plan, lr=recipe.lr if lr is None else lr, seed=seed, amp=amp)

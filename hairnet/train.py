@@ -6,33 +6,29 @@
     torchrun --nproc-per-node 8 -m hairnet.train --pairs ... (the same flags)               several GPUs or machines
 
 The folder `out` gets hairnet.safetensors (the network), validation.png (hair donors, faces, results), log.jsonl (one
-line every LOG_EVERY steps) and state.safetensors, from which the same command goes on after an interruption; on one
-machine the network then has the bytes that it would have had without one.
+line every LOG_EVERY steps) and state.safetensors, from which the same command goes on after an interruption; on the
+CPUs of one machine the network then has the bytes that it would have had without one (on a GPU it may not).
 """
 
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import math
-import os
 import time
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from data.command import run
-from data.files import sha256
 from data.weights import load_network as read_network
-from data.weights import resolve
-from faces.identity import load_embedder
-from faces.parsing import load_parser
+from data.world import device_of, join_world, leave_world, processes
+from hairnet.judges import JudgeFiles
 from hairnet.lesson import Lesson
-from hairnet.losses import Judges
 from hairnet.model import save_hairnet
 from hairnet.network import NetworkConfig, TwoEncoders
 from hairnet.recipe import Recipe, recipe_for
@@ -84,21 +80,18 @@ def main(
         checkpoint_every: steps between checkpoints
         device: cpu, cuda or cuda:1; left out: CUDA where there is one
     """
-    rank, world, device = join_world(device)
-    amp = has_bfloat16(device) if amp is None else amp
-    recipe = recipe_for(preset, steps, batch, lr, seed, amp)
-    if identity == "builtin":
-        raise ValueError("--identity builtin only ever scores, nothing may learn to please it: give builtin-loss")
+    place = device_of(device)
+    amp = has_bfloat16(place) if amp is None else amp
+    recipe = recipe_for(preset, steps, batch, lr, seed, amp, processes())
     if checkpoint_every < 1:
         raise ValueError(f"--checkpoint-every is {checkpoint_every}: it counts steps and is at least 1")
-    if recipe.plan.batch % world or recipe.plan.pictures % world or recipe.plan.swaps % world:
-        shared = f"--batch {recipe.plan.batch} cannot be shared by {world} processes"
-        raise ValueError(f"{shared}: give a multiple of {4 * world}")
+    if place.index is not None:
+        torch.cuda.set_device(place)
+    rank, world = join_world("nccl" if place.type == "cuda" else "gloo")
     try:
-        train(pairs, out, recipe, generator, identity, hair, parser, checkpoint_every, device, rank, world)
+        train(pairs, out, recipe, generator, identity, hair, parser, checkpoint_every, str(place), rank, world)
     finally:
-        if dist.is_initialized():
-            dist.destroy_process_group()
+        leave_world()
 
 
 def train(
@@ -115,30 +108,26 @@ def train(
     world: int = 1,
 ) -> None:
     """Trains as `recipe` says, in this process of `world`; the other arguments are those of `main`."""
+    judge_files = JudgeFiles.find(identity, hair, parser)
     G = load_generator(generator, device)
+    w = read_pairs(pairs, G)
     settings = recipe.asdict() | {
         "generator_sha256": G.sha256,
-        "identity": _named(identity, "embedder-loss"),
-        "hair": _named(hair, "hair"),
-        "parser": _named(parser, "parser"),
-        "command": f"python -m hairnet.train --preset {recipe.preset} --generator {generator} --seed {recipe.seed}",
+        **judge_files.digests(),
+        "pairs": w.shape[1],
+        "pairs_sha256": hashlib.sha256(w.numpy().tobytes()).hexdigest(),
+        "command": command_of(recipe, generator=generator, identity=identity, hair=hair, parser=parser),
     }
     if is_done(out / NETWORK, settings):
         print(f"{out / NETWORK} is trained already: nothing to do", flush=True)
         return
-    w = read_pairs(pairs, G)
-    settings["pairs"] = w.shape[1]
     if w.shape[1] <= recipe.held_out + recipe.plan.batch:
         raise ValueError(
             f"--pairs {pairs} holds {w.shape[1]} pairs: a batch of {recipe.plan.batch} and {recipe.held_out} for "
             "validation need more, so make more pairs or give a smaller --batch"
         )
+    judges = judge_files.load(device)
     out.mkdir(parents=True, exist_ok=True)
-    judges = Judges(
-        identity=load_embedder(identity, device),
-        hair=None if settings["hair"] is None else load_embedder(hair, device),
-        parser=load_parser(parser, device),
-    )
 
     torch.manual_seed(recipe.seed)
     network = TwoEncoders(NetworkConfig(G.num_ws, G.w_dim, **recipe.network)).to(device)
@@ -233,28 +222,14 @@ def is_done(path: Path, settings: dict[str, Any]) -> bool:
     _, config = read_network(path)
     if config["kind"] != "hairnet":
         raise ValueError(f"{path} is not a hairnet: choose another --out")
-    there = {name: x for name, x in config["recipe"].items() if name not in ("validation", "pairs")}
+    there = {name: x for name, x in config["recipe"].items() if name != "validation"}
     refuse_other(path, there, settings)
     return True
 
 
-def join_world(device: str | None) -> tuple[int, int, str]:
-    """(rank, world size, device) as torchrun set them; one process alone is a world of 1."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    cuda = torch.cuda.is_available() if device is None else device.startswith("cuda")
-    if world == 1:
-        return 0, 1, device or ("cuda" if cuda else "cpu")
-    if device is None:
-        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if cuda else "cpu"
-    if cuda:
-        torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if cuda else "gloo")
-    return dist.get_rank(), world, device
-
-
-def has_bfloat16(device: str) -> bool:
+def has_bfloat16(device: torch.device) -> bool:
     """Whether bfloat16 is faster than float32 there: needs the instructions, or it is emulated."""
-    if device.startswith("cuda"):
+    if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
@@ -265,11 +240,11 @@ def log(path: Path, record: dict[str, Any]) -> None:
         file.write(json.dumps(record) + "\n")
 
 
-def _named(name: str, kind: str) -> str | None:
-    """What the settings record of a judge: the sha256 of its file; None for "none"."""
-    if name == "none":
-        return None
-    return sha256(resolve("builtin" if name.startswith("builtin") else name, kind))
+def command_of(recipe: Recipe, **names: str) -> str:
+    """The command of a training, without the places of its pairs and its output; `names` of networks by flag."""
+    flags = {"preset": recipe.preset, **names, "steps": recipe.steps, "batch": recipe.plan.batch, "lr": recipe.lr}
+    flags |= {"seed": recipe.seed, "amp": str(recipe.amp).lower()}
+    return "python -m hairnet.train " + " ".join(f"--{name} {value}" for name, value in flags.items())
 
 
 if __name__ == "__main__":

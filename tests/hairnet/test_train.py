@@ -89,6 +89,39 @@ def test_a_folder_of_another_training_is_refused(world, recipe, trained):
         run_training(world, trained, dataclasses.replace(recipe, seed=5))
 
 
+def other_pairs(world, folder: Path) -> Path:
+    """As many pairs of the same generator, in another order."""
+    arrays = {name: x[::-1] for name, x in read_arrays(PAIRS.format(world.pairs)).items()}
+    write_arrays(folder / "pairs-00000.h5", arrays, read_attrs(PAIRS.format(world.pairs)))
+    return folder
+
+
+def test_a_finished_training_is_not_that_of_other_pairs(world, recipe, trained, tmp_path):
+    before = bytes_of(trained)
+    with pytest.raises(ValueError, match="pairs_sha256 .*another --out"):
+        run_training(dataclasses.replace(world, pairs=other_pairs(world, tmp_path)), trained, recipe)
+    assert bytes_of(trained) == before
+
+
+def test_an_interrupted_training_does_not_go_on_with_other_pairs(world, recipe, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("hairnet.train.save_hairnet", interrupted)
+        run_training(world, tmp_path / "out", recipe)
+    assert (tmp_path / "out" / STATE).exists()
+    with pytest.raises(ValueError, match="state.safetensors belongs to a training with pairs_sha256"):
+        run_training(dataclasses.replace(world, pairs=other_pairs(world, tmp_path / "other")), tmp_path / "out", recipe)
+
+
+def test_the_recorded_command_says_all_that_decides(world, trained):
+    command = read_network(trained / "hairnet.safetensors")[1]["recipe"]["command"]
+    for words in (f"--generator {world.generator}", f"--identity {world.embedder}", f"--hair {world.embedder}",
+                  f"--parser {world.parser}", "--steps 8", "--batch 8", "--lr 0.0015", "--seed 0", "--amp false"):  # fmt: skip
+        assert words in command
+
+
 def test_pairs_of_another_generator_are_refused(world, recipe, tmp_path):
     arrays = read_arrays(PAIRS.format(world.pairs))
     write_arrays(tmp_path / "pairs-00000.h5", arrays, {"generator_sha256": "0" * 64})
@@ -115,7 +148,10 @@ def test_the_learning_rate_warms_up_and_falls_to_a_hundredth(recipe):
     [
         (["--stpes", "5"], "--steps"),
         (["--steps", "0"], "--steps is 0"),
-        (["--identity", "builtin"], "only ever scores"),
+        (["--seed", "-1"], "--seed is -1"),
+        (["--seed", str(2**32)], "--seed is 4294967296"),
+        (["--device", "gpu"], "--device is gpu"),
+        (["--device", "cuda:99"], "--device is cuda:99"),
         (["--amp", "yes"], "--amp is true or false"),
         (["--preset", "huge"], "--preset is one of"),
         (["--pairs", "missing"], "missing is not a folder"),
@@ -123,8 +159,8 @@ def test_the_learning_rate_warms_up_and_falls_to_a_hundredth(recipe):
 )
 def test_a_wrong_flag_ends_with_one_sentence_before_anything_runs(world, tmp_path, capsys, words, message):
     flags = ["--out", str(tmp_path / "out"), "--generator", str(world.generator), "--hair", "none",
-             "--parser", str(world.parser), "--device", "cpu"]  # fmt: skip
-    for flag, value in (("--pairs", world.pairs), ("--identity", world.embedder)):
+             "--parser", str(world.parser)]  # fmt: skip
+    for flag, value in (("--pairs", world.pairs), ("--identity", world.embedder), ("--device", "cpu")):
         flags += [] if flag in words else [flag, str(value)]
     with pytest.raises(SystemExit) as end:
         run(main, flags + words)
