@@ -53,7 +53,7 @@ def sculpt(head: Head, pixels_per_cm: float) -> Model:
     frames, lenses = wear.glasses(head.scene, pixels_per_cm)
     patches += frames + wear.jewellery(a, head.scene, pixels_per_cm)
     patches += [wear.neck(a, pixels_per_cm), wear.cloth(head.scene, pixels_per_cm)]
-    many = 0.6 + 0.65 * min(1.0, max(0.0, (pixels_per_cm - 9) / 10))  # share of the children that this size shows
+    many = 0.6 + 0.65 * min(1.0, max(0.0, (pixels_per_cm - 6.2) / 9))  # share of the children that this size shows
     hairs = _scalp_hair(a, cut, head.hair, coarse, colour, many)
     hairs += facial_hair.brows(a, coarse, seed, 1 + round(many)) + facial_hair.beard(
         head.identity, a, coarse, round(5 * many)

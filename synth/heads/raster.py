@@ -19,10 +19,10 @@ class ZBuffer:
         self.count = 0
         self._keys = torch.full((side * side + 1,), FAR)
 
-    def splat(self, x: Tensor, y: Tensor, z: Tensor, visible: Tensor | None, square: bool) -> None:
-        """Points (n,) at x, y (pixels), z (cm towards the camera), two pixels wide and, if `square`, two high.
+    def splat(self, x: Tensor, y: Tensor, z: Tensor, visible: Tensor | None, dab: str) -> None:
+        """Points (n,) at x, y (pixels), z (cm towards the camera), as a dab of pixels.
 
-        `visible` (n,) leaves points out; None shows all.
+        "square" is two wide and two high, "line" two wide, "thin" one and two in turn. `visible` (n,) leaves points out; None shows all.
         """
         side = self.side
         column, row = x.to(torch.int32), y.to(torch.int32)
@@ -34,8 +34,10 @@ class ZBuffer:
         depth = ((60.0 - z.index_select(0, chosen)) * DEPTH_STEPS).long()
         keys = (depth << INDEX_BITS) + (chosen + self.count)
         self.count += z.numel()
-        for offset in (0, 1, side, side + 1) if square else (0, 1):
+        for offset in (0, 1, side, side + 1) if dab == "square" else (0,) if dab == "thin" else (0, 1):
             self._keys.scatter_reduce_(0, pixel + offset, keys, "amin")
+        if dab == "thin":
+            self._keys.scatter_reduce_(0, pixel[::2] + 1, keys[::2], "amin")
 
     def winners(self) -> tuple[Tensor, Tensor]:
         """Pixels that were hit (p,) and the number of the nearest point of each (p,); one-pixel cracks are closed."""

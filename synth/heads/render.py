@@ -102,16 +102,16 @@ def _picture(head: Head, camera: Camera, model: Model, spread: list[Threads], si
     buffer = ZBuffer(side)
     x, y = camera.project(position)
     facing = normal[2] + 0.1 * normal[0].abs() > -0.12
-    buffer.splat(x * side - 0.5, y * side - 0.5, position[2], facing, square=True)
+    buffer.splat(x * side - 0.5, y * side - 0.5, position[2], facing, "square")
     lamp = Lamp(head.light)
     lamp.cast(position[:, ::3])
     turned = []
     for threads in spread:
         seen = camera.view(threads.points)
         sx, sy = camera.project(seen)
-        buffer.splat(sx * side - 0.5, sy * side, seen[2], None, square=False)
+        buffer.splat(sx * side - 0.5, sy * side, seen[2], None, "thin" if ppc < 14 else "line")
         if threads.strand.label == LABEL["hair"]:
-            lamp.cast(seen[:, ::4])
+            lamp.cast(seen[:, ::6])
         turned.append(seen)
     pixel, index = buffer.winners()
     lit, labels = _gather(model, spread, turned, position, normal, pixel, index)
@@ -181,7 +181,7 @@ def _lenses(camera: Camera, model: Model, depth: Tensor, side: int) -> Tensor:
     seen = camera.view(model.lenses)
     x, y = camera.project(seen)
     buffer = ZBuffer(side)
-    buffer.splat(x * side - 0.5, y * side - 0.5, seen[2], None, square=True)
+    buffer.splat(x * side - 0.5, y * side - 0.5, seen[2], None, "square")
     pixel, index = buffer.winners()
     return pixel[seen[2, index] > depth[pixel]]
 

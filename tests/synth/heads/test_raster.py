@@ -12,7 +12,7 @@ def points(*values: float) -> torch.Tensor:
 
 def test_the_nearest_point_wins():
     buffer = ZBuffer(8)
-    buffer.splat(points(2.0, 2.0), points(3.0, 3.0), points(1.0, 2.0), torch.tensor([True, True]), square=False)
+    buffer.splat(points(2.0, 2.0), points(3.0, 3.0), points(1.0, 2.0), torch.tensor([True, True]), "line")
     pixel, index = buffer.winners()
     assert pixel.tolist() == [3 * 8 + 2, 3 * 8 + 3]
     assert index.tolist() == [1, 1]
@@ -21,7 +21,7 @@ def test_the_nearest_point_wins():
 def test_points_outside_or_hidden_leave_nothing():
     buffer = ZBuffer(8)
     seen = torch.tensor([True, True, False])
-    buffer.splat(points(-3.0, 50.0, 4.0), points(4.0, 4.0, 4.0), points(0.0, 0.0, 0.0), seen, square=True)
+    buffer.splat(points(-3.0, 50.0, 4.0), points(4.0, 4.0, 4.0), points(0.0, 0.0, 0.0), seen, "square")
     assert len(buffer.winners()[0]) == 0
 
 
@@ -30,9 +30,9 @@ def test_a_crack_one_pixel_wide_is_closed():
     columns = torch.arange(7).repeat(2, 1).float()
     rows = torch.tensor([[2.0], [5.0]]).expand(2, 7)
     all_of_them = torch.ones(2, 7, dtype=torch.bool)
-    buffer.splat(columns, rows - 1, torch.full((2, 7), -9.0), all_of_them, square=True)  # far behind
+    buffer.splat(columns, rows - 1, torch.full((2, 7), -9.0), all_of_them, "square")  # far behind
     for row in (1.0, 3.0):
-        buffer.splat(columns[0], torch.full((7,), row), torch.zeros(7), all_of_them[0], square=False)
+        buffer.splat(columns[0], torch.full((7,), row), torch.zeros(7), all_of_them[0], "line")
     pixel, index = buffer.winners()
     between = index[(pixel // 8) == 2]
     assert (between >= 14).all()  # the front points of row 1 or 3, not what lies behind
