@@ -35,13 +35,16 @@ RAMP_IMAGES = 6000  # over which the adversarial weight rises, while the discrim
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights of the generator's losses; `pixel` falls to `pixel_end` over the adversarial stage."""
+    """Weights of the generator's losses; `pixel` falls to `pixel_end` over the adversarial stage.
+
+    `texture` holds in the paired stages only: together with a discriminator it makes hair look knitted.
+    """
 
     pixel: float = 10.0
-    pixel_end: float = 5.0
+    pixel_end: float = 7.0
     texture: float = 5.0
-    feature: float = 2.0
-    adversarial: float = 0.5
+    feature: float = 1.0
+    adversarial: float = 1.0
 
 
 @dataclass
@@ -188,20 +191,16 @@ class Trainer:
         with self._autocast():
             return self.generator.synthesis(self.generator.mapping(z), resolution=resolution).float()
 
-    def _paired_loss(self, fake: Tensor, real: Tensor, pixel_weight: float, losses: dict[str, float]) -> Tensor:
+    def _paired_step(self, z: Tensor, real: Tensor, stage: Stage) -> dict[str, float]:
+        fake = self._fake(z, stage.resolution)
         pixel = pixel_loss(fake, real)
-        losses["pixel"] = pixel.item()
-        loss = pixel_weight * pixel
-        if fake.shape[2] >= TEXTURE_FROM:
+        losses = {"pixel": pixel.item()}
+        loss = self.weights.pixel * pixel
+        if stage.resolution >= TEXTURE_FROM:
             texture = texture_loss(fake, real, self.bank)
             losses["texture"] = texture.item()
             loss = loss + self.weights.texture * texture
-        return loss
-
-    def _paired_step(self, z: Tensor, real: Tensor, stage: Stage) -> dict[str, float]:
-        losses: dict[str, float] = {}
-        fake = self._fake(z, stage.resolution)
-        self._descend(self.optimiser_g, self._paired_loss(fake, real, self.weights.pixel, losses))
+        self._descend(self.optimiser_g, loss)
         return losses
 
     def _adversarial_step(self, z: Tensor, real: Tensor, draw: torch.Generator, stage: Stage) -> dict[str, float]:
@@ -213,7 +212,8 @@ class Trainer:
         fresh = torch.randn(int(len(z) * FRESH), z.shape[1], generator=draw).to(self.device)
 
         fakes = self._fake(torch.cat([z, fresh]), stage.resolution)
-        loss = self._paired_loss(fakes[: len(z)], real, pixel_weight, losses)
+        pixel = pixel_loss(fakes[: len(z)], real)
+        losses["pixel"] = pixel.item()
         # One pass of the discriminator serves both networks: the generator's gradient arrives at `shown_fakes`, and
         # both updates use the weights from before the step.
         shown_fakes = fakes.detach().requires_grad_(True)
@@ -226,7 +226,7 @@ class Trainer:
         (gradient,) = torch.autograd.grad(judgement, shown_fakes, retain_graph=True)
         judged = F.softplus(on_fake).mean() + F.softplus(-on_real).mean()
         self._descend(self.optimiser_d, judged)
-        self._descend(self.optimiser_g, loss + (gradient * fakes).sum())
+        self._descend(self.optimiser_g, pixel_weight * pixel + (gradient * fakes).sum())
         losses |= {"feature": feature.item(), "fooled": fooled.item(), "judged": judged.item()}
         losses["real_sign"] = on_real.sign().mean().item()
         if shown // self.batch_of(stage) % R1_EVERY == 0:
