@@ -63,11 +63,17 @@ def brows(a: Anatomy, surface: Surface, seed: int, children: int) -> list[Strand
     return out
 
 
+def _shape(i: Identity) -> tuple[int, int, int]:
+    """Whether lip, chin and cheeks grow hair."""
+    _, lip, chin, cheeks = next(shape for shape in SHAPES if i.beard_shape <= shape[0])
+    return lip, chin, cheeks
+
+
 def _grown(i: Identity, a: Anatomy, surface: Surface, full: Tensor) -> Tensor:
     """(h, w) of the face: which of lip, chin and cheeks the shape of the beard lets grow."""
     f = surface.face
-    _, lip, chin, cheeks = next(shape for shape in SHAPES if i.beard_shape <= shape[0])
-    above = (f.y > f.mouth_line) * smooth(a.mouth_half_width + 0.9, a.mouth_half_width + 0.3, f.x.abs())
+    lip, chin, cheeks = _shape(i)
+    above = (f.y > f.mouth_line) * smooth(a.mouth_half_width + 0.5, a.mouth_half_width - 0.1, f.x.abs())
     middle = smooth(4.2, 3.2, f.x.abs())
     return lip * above + (1 - above) * (chin * middle + cheeks * full * (1 - middle))
 
@@ -92,7 +98,8 @@ def beard(i: Identity, a: Anatomy, surface: Surface, children: int) -> list[Stra
         * _grown(i, a, surface, full)
         * (f.y < -a.nose_length - 0.9)
     )
-    roots, normals = place(surface, zone, 1500, g)
+    lip, chin, cheeks = _shape(i)
+    roots, normals = place(surface, zone, 200 * lip + 450 * chin + 850 * cheeks, g)
     wild = torch.randn(roots.shape, generator=g)
     near = smooth(a.mouth_y - 0.6, a.mouth_y - 2.2, roots[:, 1]).maximum(
         smooth(a.mouth_half_width + 0.4, a.mouth_half_width + 1.8, roots[:, 0].abs())

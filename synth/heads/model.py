@@ -136,7 +136,8 @@ def spread_strands(model: Model, turns: list[Tensor], pixels_per_cm: float) -> l
         points, t = dense(part, pixels_per_cm, step)
         exists = t < part.end[:, None]
         if model.hat_line is not None and part.label == LABEL["hair"]:
-            exists = exists & (points[1] - 0.22 * (points[2] - 8) < model.hat_line - 0.1)
+            below = points[1] - 0.22 * (points[2] - 8) < model.hat_line - 0.1
+            exists &= below & ~((points[2] > 5.5) & (points[0].abs() < 5.2))  # a fringe is tucked in
         number = exists.view(-1).nonzero()[:, 0]
         if len(number) > 1:
             out.append(Threads(part, points.view(3, -1).index_select(1, number), number, t))

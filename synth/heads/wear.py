@@ -107,7 +107,7 @@ def hat_height(points: Tensor) -> Tensor:
 
 def hat_line(scene: Scene) -> float | None:
     """`hat_height` of the beanie's rim, or None without one."""
-    return 3.9 + 1.3 * scene.hat_line if scene.hat > 0.5 else None
+    return 4.3 + 1.1 * scene.hat_line if scene.hat > 0.5 else None
 
 
 def beanie(scene: Scene, surface: Surface) -> list[Patch]:
