@@ -14,7 +14,6 @@ from synth.heads.maths import mix, smooth, stream, unit
 from synth.heads.paint import beard_zone
 from synth.heads.surface import Surface
 
-
 # Beards: up to which `beard_shape`, then whether lip, chin and cheeks grow: a moustache, a goatee, a full beard,
 # a chin curtain, mutton chops.
 SHAPES = ((0.15, 1, 0, 0), (0.4, 1, 1, 0), (0.75, 1, 1, 1), (0.88, 0, 1, 1), (1.0, 1, 0, 1))
@@ -52,7 +51,11 @@ def brows(a: Anatomy, surface: Surface, seed: int, children: int) -> list[Strand
         g = stream(seed, 10 + sign)
         t, across = torch.rand(2, 260, generator=g)
         x = mix(a.brow_start, a.eye_x + a.eye_half_width + 0.35, t)
-        y = brow_height(a, t) - 0.9 * a.furrow * (1 - t) + (across - 0.5) * 2 * a.brow_half_thickness * (1 - 0.65 * t**1.5)
+        y = (
+            brow_height(a, t)
+            - 0.9 * a.furrow * (1 - t)
+            + (across - 0.5) * 2 * a.brow_half_thickness * (1 - 0.65 * t**1.5)
+        )
         length = 0.75 * (1 - 0.4 * t)
         k = torch.linspace(0, 1, 5)[None]
         run = length[:, None] * k

@@ -62,7 +62,8 @@ def _eye_colour(a: Anatomy, x: Tensor, y: Tensor, across: Tensor, upper: Tensor)
 def _lashes(a: Anatomy, sign: int, pixels_per_cm: float) -> Patch:
     """A dark strip standing out from the edge of the upper lid."""
     along, out = grid(
-        torch.linspace(-0.97, 0.97, int(3.5 * pixels_per_cm)), torch.linspace(-0.35, 1, max(3, int(0.6 * pixels_per_cm)))
+        torch.linspace(-0.97, 0.97, int(3.5 * pixels_per_cm)),
+        torch.linspace(-0.35, 1, max(3, int(0.6 * pixels_per_cm))),
     )
     upper, _ = lid_heights(a, along.clamp(-1, 1))
     y = upper + 0.02
@@ -77,9 +78,7 @@ def _lashes(a: Anatomy, sign: int, pixels_per_cm: float) -> Patch:
         + out.clamp(max=0) * 0.02
     )
     points = torch.stack([sign * (a.eye_x + x + 0.12 * out.clamp(0) * along), y + length * out, z], -1)
-    return patch(
-        points, torch.tensor([0.0, 0.7, 0.7]), torch.tensor([0.012, 0.009, 0.008]), LABEL["skin"], MATTE
-    )
+    return patch(points, torch.tensor([0.0, 0.7, 0.7]), torch.tensor([0.012, 0.009, 0.008]), LABEL["skin"], MATTE)
 
 
 def mouth(a: Anatomy, pixels_per_cm: float) -> list[Patch]:

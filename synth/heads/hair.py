@@ -80,9 +80,7 @@ def grow(roots: Tensor, cut: Cut, a: Anatomy, generator: torch.Generator) -> tup
     mess = torch.randn(count, 3, generator=generator) * cut.mess
     lumps = torch.sin(roots @ torch.randn(3, 3, generator=generator) * 0.5).mean(-1, keepdim=True)
     kept = fullness(roots, cut)[:, None]
-    length = (
-        cut.length * (0.7 + 0.45 * spread[:, :1]) * (0.15 + 0.85 * kept)
-    )
+    length = cut.length * (0.7 + 0.45 * spread[:, :1]) * (0.15 + 0.85 * kept)
     skull, skull_radius = torch.tensor([0.0, 2.0, -0.4]), torch.tensor([7.5 * a.width, 9.1, 9.5])
     jaw, jaw_radius = torch.tensor([0.0, -6.0, -1.0]), torch.tensor([5.9 * a.width * a.jaw, 9.0, 7.0])
     crown = torch.tensor([0.8, 10.2, -5.5])

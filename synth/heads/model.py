@@ -96,9 +96,11 @@ def _scalp_hair(a: Anatomy, cut: Cut, hair: Hair, coarse: Surface, colour: Tenso
     dark = 0.25 + 0.35 * hair.roots
     out = [strands(guides, length, children, g, colour, LABEL["hair"], spread=cut.spread, cut=cut, tip=0.25, root=dark)]
     g = stream(hair.noise, 4)
-    for knot, length in gathered(cut, hair.top, g):
-        every = torch.full((knot.shape[0], 1), length)
-        out.append(strands(knot, every, max(2, round(3 * many)), g, colour, LABEL["hair"], spread=0.2, tip=-0.1, root=0.2))
+    for bundle, extent in gathered(cut, hair.top, g):
+        every = torch.full((bundle.shape[0], 1), extent)
+        out.append(
+            strands(bundle, every, max(2, round(3 * many)), g, colour, LABEL["hair"], spread=0.2, tip=-0.1, root=0.2)
+        )
     return out
 
 

@@ -20,9 +20,9 @@ class ZBuffer:
         self._keys = torch.full((side * side + 1,), FAR)
 
     def splat(self, x: Tensor, y: Tensor, z: Tensor, visible: Tensor | None, dab: str) -> None:
-        """Points (n,) at x, y (pixels), z (cm towards the camera), as a dab of pixels.
+        """Points (n,) at x, y (pixels), z (cm towards the camera); `visible` (n,) leaves some out.
 
-        "square" is two wide and two high, "line" two wide, "thin" one and two in turn. `visible` (n,) leaves points out; None shows all.
+        `dab` is what each covers: "square" two by two pixels, "line" two beside each other, "thin" one and two in turn.
         """
         side = self.side
         column, row = x.to(torch.int32), y.to(torch.int32)

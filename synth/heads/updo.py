@@ -11,7 +11,7 @@ from synth.heads.maths import smooth, unit
 from synth.heads.styles import Cut
 
 KNOT_HAIRS, TAIL_HAIRS, TAIL_NODES = 700, 330, 26
-SKULL, SKULL_RADIUS = torch.tensor([0.0, 2.0, -0.4]), torch.tensor([7.5, 9.1, 9.5])
+SKULL, SKULL_RADIUS = (0.0, 2.0, -0.4), (7.5, 9.1, 9.5)  # centre and half axes of an ellipsoid
 
 
 def gathered(cut: Cut, fullness: float, generator: torch.Generator) -> list[tuple[Tensor, float]]:
@@ -36,12 +36,12 @@ def knot(cut: Cut, side: float, fullness: float, generator: torch.Generator) -> 
 
 
 def tail(cut: Cut, side: float, fullness: float, generator: torch.Generator) -> Tensor:
-    """Guides (g, TAIL_NODES, 3) of a tail: tied at the skull, out and then down, loose or plaited from three strands."""
+    """Guides (g, TAIL_NODES, 3) of a tail: tied at the skull, out and then down, loose or plaited of three."""
     t = torch.linspace(0, 1, TAIL_NODES)
     x, y = side * (cut.apart + cut.aside), cut.tail_height
     behind = max(0.02, 1 - (x / SKULL_RADIUS[0]) ** 2 - ((y - SKULL[1]) / SKULL_RADIUS[1]) ** 2)
     root = torch.tensor([x, y, -0.4 - 9.5 * math.sqrt(behind)])
-    out = unit((root - SKULL) / SKULL_RADIUS**2)
+    out = unit((root - torch.tensor(SKULL)) / torch.tensor(SKULL_RADIUS) ** 2)
     away = 2.6 * smooth(0.0, 0.22, t)
     drop = torch.stack([0 * t, -cut.tail * (t - 0.12).clamp_min(0) ** 1.15, cut.drape * smooth(0.0, 0.75, t)], -1)
     drop[:, 0] = 7.0 * cut.side * float(abs(x) < 1) * smooth(0.15, 0.6, t)  # over one shoulder

@@ -19,9 +19,7 @@ from synth.heads.surface import Surface
 
 def neck(a: Anatomy, pixels_per_cm: float) -> Patch:
     """From under the jaw to the collarbones."""
-    y, angle = grid(
-        torch.linspace(-6, -18, int(9 * pixels_per_cm)), torch.linspace(-2.5, 2.5, int(19 * pixels_per_cm))
-    )
+    y, angle = grid(torch.linspace(-6, -18, int(9 * pixels_per_cm)), torch.linspace(-2.5, 2.5, int(19 * pixels_per_cm)))
     taper = mix(0.72, 1.0, smooth(-6.0, -9.5, y))
     radius = (mix(5.9, 4.9, a.femininity) + 0.10 * (-y - 12).clamp(0) ** 1.7) * taper
     tendon = 0.25 * gauss(angle.abs() - 0.45, 0.15) * smooth(-10, -15, y)

@@ -20,7 +20,7 @@ def crowd():
 def bare(seed: int) -> Head:
     """A head without glasses, hat, earrings and beard."""
     head = Head.sample(seed)
-    scene = replace(head.scene, glasses=0.0, hat=0.0, jewellery=0.0)
+    scene = replace(head.scene, glasses=0.0, hat=0.0, earrings=0.0, necklace=0.0)
     return replace(head, scene=scene, identity=replace(head.identity, beard=0.0))
 
 
