@@ -27,12 +27,11 @@ def test_points_outside_or_hidden_leave_nothing():
 
 def test_a_crack_one_pixel_wide_is_closed():
     buffer = ZBuffer(8)
-    columns = torch.arange(7).repeat(2, 1).float()
-    rows = torch.tensor([[2.0], [5.0]]).expand(2, 7)
-    all_of_them = torch.ones(2, 7, dtype=torch.bool)
-    buffer.splat(columns, rows - 1, torch.full((2, 7), -9.0), all_of_them, "square")  # far behind
+    columns = torch.arange(7).repeat(2).float()
+    rows = torch.tensor([1.0, 4.0]).repeat_interleave(7)
+    buffer.splat(columns, rows, torch.full((14,), -9.0), None, "square")  # far behind
     for row in (1.0, 3.0):
-        buffer.splat(columns[0], torch.full((7,), row), torch.zeros(7), all_of_them[0], "line")
+        buffer.splat(columns[:7], torch.full((7,), row), torch.zeros(7), None, "line")
     pixel, index = buffer.winners()
     between = index[(pixel // 8) == 2]
     assert (between >= 14).all()  # the front points of row 1 or 3, not what lies behind
