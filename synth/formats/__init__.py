@@ -1,6 +1,6 @@
-"""Checkpoints of StyleGAN2 generators: each reader gives (tensors with NVIDIA's names, config); nothing is executed.
+"""Checkpoints of StyleGAN2 generators: from a file to (tensors with NVIDIA's names, config); nothing is executed.
 
-A file is recognised by its first bytes, never by its suffix.
+A file is recognised by its content, never by its name.
 """
 
 from __future__ import annotations
@@ -11,11 +11,16 @@ from typing import Any
 from torch import Tensor
 
 from data.weights import load_network
-from synth.formats import nvidia, rosinality
-from synth.formats.layout import require_layout
+from synth.formats import genforce, nvidia, rosinality, tensorflow
+from synth.formats.container import OLD_TORCH, PICKLE, ZIP, read_content
+from synth.formats.layout import architecture, generator_arguments, require_layout
+from synth.formats.mean import MEAN_SOURCE, mean_w
 
-ZIP = b"PK\x03\x04"  # torch.save since 1.6
-OLD_TORCH = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # torch.save before: its magic number, pickled
+READERS = (nvidia, tensorflow, rosinality, genforce)
+READ = (
+    "our .safetensors, NVIDIA's .pkl (PyTorch or TensorFlow), rosinality's .pt (also the decoder of pSp and its kin) "
+    "or genforce's .pth"
+)
 
 
 def read_generator(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -27,14 +32,10 @@ def read_generator(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         head = file.read(16)
     if head[4:9] == bytes(4) + b"{":  # safetensors: the header's length, 8 bytes of which 4 suffice, then JSON
         tensors, config = _read_own(path)
-    elif head.startswith((ZIP, OLD_TORCH)):
-        tensors, config = rosinality.read(path)
-    elif head[:1] == b"\x80":  # the protocol opcode: every pickle since Python 2.3
-        tensors, config = nvidia.read(path)
+    elif head.startswith((ZIP, OLD_TORCH, PICKLE)):
+        tensors, config = _read_foreign(path)
     else:
-        raise ValueError(
-            f"{path} is no generator checkpoint: give our .safetensors, an NVIDIA StyleGAN2 .pkl or a rosinality .pt"
-        )
+        raise ValueError(f"{path} is no generator checkpoint: give {READ}")
     require_layout(tensors, config, path)
     return tensors, config
 
@@ -45,3 +46,20 @@ def _read_own(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if config["kind"] != "generator":
         raise ValueError(f"{path} holds a network of kind {config['kind']!r}: give one of kind 'generator'")
     return tensors, config
+
+
+def _read_foreign(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """A checkpoint of another program, by the first of READERS that knows its content."""
+    content = read_content(path)
+    found = next(filter(None, (reader.find(content, path) for reader in READERS)), None)
+    if found is None:
+        raise ValueError(f"{path} holds no StyleGAN2 generator that is known here: give {READ}")
+    tensors, settings, recipe = found
+    if sum(tensor.nbytes for tensor in tensors.values()) > path.stat().st_size:
+        raise ValueError(f"{path} describes more tensors than it has data for: get the file from its makers")
+    tensors = {name: tensor.float() for name, tensor in tensors.items()}
+    if "mapping.w_avg" not in tensors:
+        tensors |= {"mapping.w_avg": mean_w(tensors, settings, path)}
+        recipe |= {"w_avg": MEAN_SOURCE}
+    config = architecture(tensors, path) | generator_arguments(settings)
+    return tensors, {"kind": "generator", **config, "recipe": recipe}

@@ -1,32 +1,26 @@
-"""Reads a pickle of NVIDIA's networks as plain data: nothing that it names is imported, nothing in it is executed.
+"""The few names that checkpoints need, and what stands for them; nothing of a file is imported or executed.
 
-A pickle is a program that calls what it names. Here the few names that these files need stand for functions of this
-module that only note their arguments; every other name is refused. Two holes that such readers commonly leave open:
+Two holes that readers of such files commonly leave open:
 
 - NVIDIA's classes travel as source text for `exec`: here the text is hashed and dropped (Record).
 - `torch.storage._load_from_bytes` holds a second pickle in its argument, which torch's own function would read freely:
-  here it is read with `weights_only`.
+  here it is read by the same machine.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import math
-import pickle
-from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from synth.formats.machine import Refused, Restored, plain_key
 
-class Refused(Exception):
-    """The pickle asks for something that no StyleGAN2 checkpoint needs; the text says what."""
+NUMBERS = ("f2", "f4", "f8", "i4", "i8", "u1", "b1")  # numpy's codes of what is read
 
 
 @dataclass(frozen=True)
@@ -39,104 +33,72 @@ class Record:
     source_sha256: str
 
 
-def read_pickle(path: Path) -> Any:
-    """The content of a pickle: dicts, lists, numbers, text, tensors on the CPU, Records."""
-    try:
-        with open(path, "rb") as file:
-            return _InertUnpickler(file).load()
-    except Refused as error:
-        raise ValueError(f"{path} is refused, nothing of it was run: {error}") from error
-    except Exception as error:  # a damaged or forged pickle can raise anything
-        raise ValueError(f"{path} is a truncated or damaged pickle ({first_words(error)}): fetch it again") from error
+class Network(Restored):
+    """A network of NVIDIA's TensorFlow code (dnnlib.tflib): its state, which would bring source text to execute."""
+
+    state: dict[str, Any] = {}
+
+    def restore(self, state: Any) -> None:
+        if not isinstance(state, dict):
+            raise Refused("it has a network without a state")
+        self.state = state
 
 
-def first_words(error: Exception) -> str:
-    """The first sentence of an error of torch or pickle, or its type; torch's go on for a page."""
-    text = str(error).strip().split("\n")[0].split(". ")[0]
-    return text[:200].rstrip(".") or type(error).__name__
+class Namespace(Restored):
+    """Stands for argparse.Namespace, a program's command line, which is dropped."""
 
-
-class _InertUnpickler(pickle.Unpickler):
-    """Knows ten names. What it gives for them can be called, but not changed for files read later."""
-
-    def __init__(self, file: io.BufferedReader):
-        super().__init__(file)
-        self._allowed: dict[str, Any] = {
-            "torch_utils.persistence._reconstruct_persistent_obj": _Call(_record),
-            "torch.storage._load_from_bytes": _Call(_storage),
-            "torch._utils._rebuild_tensor_v2": _Call(_tensor),
-            "torch._utils._rebuild_parameter": _Call(_parameter),
-            "numpy.dtype": _Call(_Dtype),
-            "numpy.core.multiarray.scalar": _Call(_scalar),
-            "numpy._core.multiarray.scalar": _Call(_scalar),
-            "collections.OrderedDict": OrderedDict,
-            "builtins.set": set,
-            "__builtin__.set": set,
-            "dnnlib.util.EasyDict": type("EasyDict", (dict,), {}),
-        }
-
-    def find_class(self, module: str, name: str) -> Any:
-        full = f"{module}.{name}"
-        if full == "dnnlib.tflib.network.Network":
-            raise Refused("it is a TensorFlow network; convert it to PyTorch first with NVIDIA's legacy.py")
-        if full not in self._allowed:
-            raise Refused(f"it asks for {full}, which no StyleGAN2 checkpoint needs; get the file from its makers")
-        return self._allowed[full]
-
-
-class _Call:
-    """A function that a pickle can call but, other than a plain function, not attach attributes to."""
-
-    __slots__ = ("_function",)
-    _function: Callable[..., Any]
-
-    def __init__(self, function: Callable[..., Any]):
-        object.__setattr__(self, "_function", function)
-
-    def __call__(self, *args: Any) -> Any:
-        return self._function(*args)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        raise Refused(f"it sets the attribute {name} of a function; get the file from its makers")
-
-
-class _Dtype:
-    """Stands for numpy.dtype: keeps the type's code, such as "f4", and ignores the rest."""
-
-    def __init__(self, code: str, *flags: Any):
-        self.code = code
-
-    def __setstate__(self, state: Any) -> None:
+    def restore(self, state: Any) -> None:
         pass
 
 
-def _scalar(dtype: _Dtype, raw: bytes) -> float | int | bool:
+class Dtype(Restored):
+    """Stands for numpy.dtype: keeps the type's code, such as "f4"."""
+
+    def __init__(self, code: str, *flags: Any):
+        if code not in NUMBERS:
+            raise Refused(f"it has numpy data of type {code!r}, not numbers")
+        self.code = "<" + code
+
+    def restore(self, state: Any) -> None:
+        if state[1] == ">":
+            raise Refused("it has numbers of a machine of another byte order")
+
+
+class Array(Restored):
+    """Stands for a numpy array as it is unpickled: empty first, then filled."""
+
+    value: np.ndarray = np.empty(0)
+
+    def restore(self, state: Any) -> None:
+        _, shape, dtype, fortran, raw = state
+        values = numbers(dtype, raw)
+        if type(shape) is not tuple or min((0, *shape)) < 0 or math.prod(shape) != len(values):
+            raise Refused("one of its arrays is larger than its data")
+        self.value = values.reshape(shape, order="F" if fortran else "C")
+
+
+def numbers(dtype: Any, raw: Any) -> np.ndarray:
+    """(N,) the numbers in `raw`."""
+    if not isinstance(dtype, Dtype) or not isinstance(raw, bytes):
+        raise Refused("it has numpy data that are not numbers")
+    return np.frombuffer(raw, dtype.code)
+
+
+def scalar(dtype: Any, raw: Any) -> float | int | bool:
     """Stands for numpy's scalar: the number in `raw`."""
-    if not isinstance(dtype, _Dtype) or dtype.code not in ("f2", "f4", "f8", "i4", "i8", "u1", "b1"):
-        raise Refused("it has a numpy scalar that is not a number")
-    return np.frombuffer(raw, dtype="<" + dtype.code, count=1)[0].item()
+    (value,) = numbers(dtype, raw)
+    return value.item()
 
 
-def _record(meta: dict[str, Any]) -> Record:
+def record(meta: dict[str, Any]) -> Record:
     """Stands for NVIDIA's _reconstruct_persistent_obj, which would execute meta["module_src"]."""
-    if meta["type"] != "class":
+    if meta["type"] != "class" or not isinstance(meta["state"], dict):
         raise Refused(f"it has an embedded object of type {meta['type']!r} instead of a class")
     source = str(meta["module_src"]).encode("utf-8", "replace")
     return Record(str(meta["class_name"]), int(meta["version"]), meta["state"], hashlib.sha256(source).hexdigest())
 
 
-def _storage(blob: bytes) -> Tensor:
-    """Stands for torch.storage._load_from_bytes: the numbers of one tensor, from a nested torch.save, as (N,)."""
-    try:
-        storage = torch.load(io.BytesIO(blob), map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise Refused("the data of one of its tensors is not plain numbers; get the file from its makers") from error
-    if not isinstance(storage, torch.TypedStorage):
-        raise Refused("the data of one of its tensors is not plain numbers; get the file from its makers")
-    return torch.empty(0, dtype=storage.dtype).set_(storage)
-
-
-def _tensor(flat: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Tensor:
+def tensor(flat: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Tensor:
     """Stands for torch's _rebuild_tensor_v2; a view that reaches outside its data or repeats it is refused."""
     if not isinstance(flat, Tensor) or flat.ndim != 1 or len(size) != len(stride):
         raise Refused("one of its tensors has no data")
@@ -146,8 +108,55 @@ def _tensor(flat: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int,
     return flat.as_strided(size, stride, offset)
 
 
-def _parameter(data: Tensor, *_: Any) -> Tensor:
+def parameter(data: Tensor, *_: Any) -> Tensor:
     """Stands for torch's _rebuild_parameter: the tensor itself."""
     if not isinstance(data, Tensor):
         raise Refused("one of its parameters is not a tensor")
     return data
+
+
+def latin(text: str, encoding: str) -> bytes:
+    """Stands for _codecs.encode, by which old protocols spell bytes."""
+    if encoding != "latin1":
+        raise Refused(f"it has bytes as text in {encoding}")
+    return text.encode(encoding)
+
+
+def mapping(items: Any = ()) -> dict[Any, Any]:
+    """Stands for OrderedDict and EasyDict."""
+    return {plain_key(key): value for key, value in items}
+
+
+STORAGES = {
+    "torch.FloatStorage": torch.float32,
+    "torch.DoubleStorage": torch.float64,
+    "torch.HalfStorage": torch.float16,
+    "torch.BFloat16Storage": torch.bfloat16,
+    "torch.LongStorage": torch.int64,
+    "torch.IntStorage": torch.int32,
+    "torch.ShortStorage": torch.int16,
+    "torch.CharStorage": torch.int8,
+    "torch.ByteStorage": torch.uint8,
+    "torch.BoolStorage": torch.bool,
+}
+NAMES: dict[str, Any] = {
+    "torch_utils.persistence._reconstruct_persistent_obj": record,
+    "torch._utils._rebuild_tensor_v2": tensor,
+    "torch._utils._rebuild_parameter": parameter,
+    "torch.Size": lambda items: tuple(items),
+    "torch.device": lambda *words: None,
+    "numpy.dtype": Dtype,
+    "numpy.core.multiarray.scalar": scalar,
+    "numpy._core.multiarray.scalar": scalar,
+    "numpy.core.multiarray._reconstruct": lambda *_: Array(),
+    "numpy._core.multiarray._reconstruct": lambda *_: Array(),
+    "numpy.ndarray": None,
+    "collections.OrderedDict": mapping,
+    "builtins.set": lambda items=(): {plain_key(item) for item in items},
+    "__builtin__.set": lambda items=(): {plain_key(item) for item in items},
+    "_codecs.encode": latin,
+    "dnnlib.util.EasyDict": mapping,
+    "dnnlib.tflib.network.Network": Network,
+    "argparse.Namespace": Namespace,
+    **dict.fromkeys(STORAGES),
+}

@@ -9,34 +9,28 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from synth.formats.inert import Record, read_pickle
-from synth.formats.layout import architecture
+from synth.formats.inert import Record
 from synth.layers import RESAMPLE_FILTER
 
 VERSION = 6  # of NVIDIA's persistence format
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """(tensors, config) of the pickle's `G_ema`; ValueError with the reason for anything else."""
-    content = read_pickle(path)
+def find(content: Any, path: Path) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]] | None:
+    """(tensors, settings, recipe) of a pickle's `G_ema`; None if there is none, ValueError for another network."""
     generator = content.get("G_ema") if isinstance(content, dict) else None
     if not isinstance(generator, Record):
-        raise ValueError(f"{path} holds no network G_ema: give a training snapshot of stylegan2-ada-pytorch")
-    records = _modules(generator, path)
+        return None
     if generator.class_name != "Generator" or generator.version != VERSION:
         raise ValueError(
             f"{path} holds a {generator.class_name} of format {generator.version}: "
             f"only StyleGAN2's Generator of format {VERSION} is read"
         )
+    records = _modules(generator, path)
     if "synthesis.input" in records:
         raise ValueError(f"{path} is a StyleGAN3 generator (it has synthesis.input): only StyleGAN2 is read")
     tensors = {key: value for name, record in records.items() for key, value in _tensors(name, record)}
-    tensors = _without_filters(tensors, path)
-    # Older snapshots of one network may mix precisions; the generator computes in float32.
-    tensors = {key: value.float() for key, value in tensors.items()}
-    config = architecture(tensors, path) | _settings(records, path)
-    source = {"format": "NVIDIA pickle", "source_sha256": generator.source_sha256}
-    return tensors, {"kind": "generator", **config, "recipe": source}
+    recipe = {"format": "NVIDIA pickle", "source_sha256": generator.source_sha256}
+    return _without_filters(tensors, path), _settings(records, path), recipe
 
 
 def _modules(network: Record, path: Path) -> dict[str, Record]:
@@ -46,8 +40,7 @@ def _modules(network: Record, path: Path) -> dict[str, Record]:
     ahead = [("", network)]
     while ahead:
         name, record = ahead.pop()
-        named = isinstance(record.class_name, str) and isinstance(record.version, int)  # state set later may differ
-        children = record.state.get("_modules") if named and isinstance(record.state, dict) else None
+        children = record.state.get("_modules")
         if not isinstance(children, dict) or id(record) in seen:
             raise ValueError(f"{path} has a module {name!r} that is not a network's: get the file from its makers")
         found[name] = record

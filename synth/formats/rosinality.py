@@ -1,138 +1,114 @@
-"""Generators in the checkpoints of rosinality's stylegan2-pytorch, converted (`latent_avg`) or from its training."""
+"""Generators in the layout of rosinality's stylegan2-pytorch: its own checkpoints, and those of encoders around it.
+
+{"g_ema": state, "latent_avg": w}               converted from NVIDIA's; training checkpoints have no latent_avg
+{"state_dict": {"decoder.": ...}, "latent_avg"}  pSp, e4e and their kin; FG 2021's best_model.pt
+state                                            a bare state dict
+"""
 
 from __future__ import annotations
 
-import argparse
+import json
 import math
-import pickle
 import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from synth.formats.inert import first_words
-from synth.formats.layout import architecture, require_layout
-from synth.networks import Mapping
+from synth.formats.layout import generator_arguments
+from synth.formats.names import Part, State, our_names, part, renamed, without_ones
+from synth.layers import RESAMPLE_FILTER
 
 FIXED = {"conv_clamp": None, "lr_multiplier": 0.01}  # in that implementation
-MEAN_SAMPLES, MEAN_SEED = 10_000, 0  # for the mean of w where the checkpoint has none
-
-# Their names within a layer -> ours.
 STYLED = {
-    "conv.weight": "weight",
-    "conv.modulation.weight": "affine.weight",
-    "conv.modulation.bias": "affine.bias",
-    "activate.bias": "bias",
-    "noise.weight": "noise_strength",
+    "weight": "conv.weight",
+    "affine.weight": "conv.modulation.weight",
+    "affine.bias": "conv.modulation.bias",
+    "bias": "activate.bias",
+    "noise_strength": "noise.weight",
 }
-COLOURS = {
-    "conv.weight": "weight",
-    "conv.modulation.weight": "affine.weight",
-    "conv.modulation.bias": "affine.bias",
-    "bias": "bias",
-}
-RECOMPUTED = re.compile(r"(convs\.\d+\.conv\.blur|to_rgbs\.\d+\.upsample)\.kernel")
+KERNEL = re.compile(r"(convs\.\d+\.conv\.blur|to_rgbs\.\d+\.upsample)\.kernel")
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """(tensors, config) of the checkpoint's `g_ema`; ValueError with the reason for anything else.
-
-    A training checkpoint has no mean of w; it is estimated then, always from the same z. The recipe says which.
-    """
-    content = _load(path)
-    state = content.get("g_ema") if isinstance(content, dict) else None
-    if not isinstance(state, dict) or "style.1.weight" not in state:
-        raise ValueError(f"{path} is a torch file without rosinality's g_ema: give a checkpoint of stylegan2-pytorch")
-    tensors = translate(state, path)
-    config = architecture(tensors, path) | FIXED
+def find(content: Any, path: Path) -> tuple[State, dict[str, Any], dict[str, Any]] | None:
+    """(tensors, settings, recipe) of the generator in a checkpoint's content; None if there is none of this layout."""
+    if not isinstance(content, dict):
+        return None
+    state = _state(content)
+    if state is None:
+        return None
+    sizes = [int(m[1]) for key in state if (m := re.fullmatch(r"to_rgbs\.(\d)\.bias", str(key)))]
+    layers = [key for key in state if re.fullmatch(r"style\.\d{1,2}\.weight", str(key))]
+    names = our_names(8 << max(sizes, default=-1), len(layers))
+    tensors = renamed(state, {name: theirs(part(name)) for name in names}, KERNEL, path)
+    tensors = {name: _narrowed(part(name), value) for name, value in tensors.items()}
+    recipe = {"format": "rosinality checkpoint"}
     average = content.get("latent_avg")
-    known = isinstance(average, Tensor)
-    tensors["mapping.w_avg"] = average.float().reshape(-1) if known else torch.zeros(config["w_dim"])
-    if not known:
-        require_layout(tensors, config, path)
-        tensors["mapping.w_avg"] = mean_w(tensors, config)
-    source = "its latent_avg" if known else f"mean of {MEAN_SAMPLES} w, z from RandomState({MEAN_SEED})"
-    return tensors, {"kind": "generator", **config, "recipe": {"format": "rosinality checkpoint", "w_avg": source}}
+    if isinstance(average, Tensor):
+        rows = average.reshape(-1, average.shape[-1])
+        tensors["mapping.w_avg"] = rows[0] if (rows == rows[0]).all() else rows.mean(dim=0)
+        recipe["w_avg"] = "its latent_avg"
+    settings = content.get("config")  # of `write`
+    return tensors, FIXED | (generator_arguments(json.loads(settings)) if isinstance(settings, str) else {}), recipe
 
 
-def mean_w(tensors: dict[str, Tensor], config: dict[str, Any]) -> Tensor:
-    """(w_dim,) the mean of w over MEAN_SAMPLES fixed z."""
-    with torch.random.fork_rng(devices=[]):
-        mapping = Mapping(config["z_dim"], 0, config["w_dim"], 1, config["mapping_layers"], config["lr_multiplier"])
-    prefix = "mapping."
-    mapping.load_state_dict({key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)})
-    z = np.random.RandomState(MEAN_SEED).randn(MEAN_SAMPLES, config["z_dim"]).astype(np.float32)
-    with torch.no_grad():
-        return mapping(torch.from_numpy(z))[:, 0].mean(dim=0)
+def write(tensors: State, config: dict[str, Any], path: Path) -> None:
+    """Saves a generator as rosinality's convert_weight.py does; our config lies beside it as JSON text."""
+    if config["c_dim"]:
+        raise ValueError(f"{path} cannot hold a class-conditional generator: rosinality's layout has no place for it")
+    state = {theirs(part(name)): _widened(part(name), value) for name, value in tensors.items() if "w_avg" not in name}
+    row = torch.tensor(RESAMPLE_FILTER)
+    kernel = torch.outer(row, row) * (4 / row.sum() ** 2)
+    for block in range(int(math.log2(config["resolution"])) - 2):
+        state |= {f"convs.{2 * block}.conv.blur.kernel": kernel, f"to_rgbs.{block}.upsample.kernel": kernel}
+    settings = json.dumps(generator_arguments(config), sort_keys=True)
+    torch.save({"g_ema": state, "latent_avg": tensors["mapping.w_avg"], "config": settings}, path)
 
 
-def translate(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """A state dict of that implementation's Generator under NVIDIA's names, float32; `path` is for messages."""
-    out = {}
-    for key, value in state.items():
-        if RECOMPUTED.fullmatch(key):
-            continue
-        name = _name(key)
-        if name is None or not isinstance(value, Tensor):
-            raise ValueError(f"{path} has an unknown entry {key!r}: only rosinality's StyleGAN2 generator is read")
-        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
-            raise ValueError(f"{path} has less data than {key!r} needs: get the file from its makers")
-        out[name] = _shaped(name, value.float())
-    return out
+def theirs(own: Part) -> str:
+    """Their name of a tensor."""
+    if not own.size:
+        return f"style.{int(own.layer[2:]) + 1}.{own.tensor}" if own.layer else "latent_avg"
+    if not own.layer:
+        return "input.input"
+    if own.tensor == "noise_const":
+        return f"noises.noise_{own.place}"
+    if own.layer == "torgb":
+        layer = f"to_rgbs.{own.place // 2 - 1}" if own.place else "to_rgb1"
+        return f"{layer}.{own.tensor if own.tensor == 'bias' else STYLED[own.tensor]}"
+    return f"{f'convs.{own.place - 1}' if own.place else 'conv1'}.{STYLED[own.tensor]}"
 
 
-def _load(path: Path) -> Any:
-    """What torch.save wrote, numbers only; training checkpoints also hold their command line (Namespace)."""
-    try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        named = re.search(r"GLOBAL ([\w.]+)", str(error))
-        reason = f"it asks for {named[1]}" if named else "it is damaged or holds more than numbers"
-        raise ValueError(f"{path} is refused, nothing of it was run: {reason}; get the file from its makers") from error
-    except Exception as error:  # a damaged or forged file can raise anything
-        raise ValueError(
-            f"{path} is a truncated or damaged torch file ({first_words(error)}): fetch it again"
-        ) from error
-
-
-def _name(key: str) -> str | None:
-    """Our name of one of their tensors; None if there is none."""
-    if key == "input.input":
-        return "synthesis.b4.const"
-    if m := re.fullmatch(r"style\.(\d{1,2})\.(weight|bias)", key):
-        return f"mapping.fc{int(m[1]) - 1}.{m[2]}"
-    if (m := re.fullmatch(r"conv1\.(.+)", key)) and m[1] in STYLED:
-        return f"synthesis.b4.conv1.{STYLED[m[1]]}"
-    if (m := re.fullmatch(r"to_rgb1\.(.+)", key)) and m[1] in COLOURS:
-        return f"synthesis.b4.torgb.{COLOURS[m[1]]}"
-    if (m := re.fullmatch(r"convs\.(\d{1,2})\.(.+)", key)) and m[2] in STYLED:
-        return f"{_layer(int(m[1]))}.{STYLED[m[2]]}"
-    if (m := re.fullmatch(r"to_rgbs\.(\d)\.(.+)", key)) and m[2] in COLOURS:
-        return f"synthesis.b{8 << int(m[1])}.torgb.{COLOURS[m[2]]}"
-    if m := re.fullmatch(r"noises\.noise_(\d{1,2})", key):
-        return f"{_layer(int(m[1]) - 1)}.noise_const"
+def _state(content: dict[Any, Any]) -> dict[str, Any] | None:
+    """The entries of the generator, without the prefix that they have in an encoder's checkpoint."""
+    states = [state for state in (content.get("g_ema"), content.get("state_dict"), content) if isinstance(state, dict)]
+    for state in states:
+        for prefix in ("", "decoder."):
+            if f"{prefix}style.1.weight" in state:
+                named = {str(key): value for key, value in state.items()}
+                return {key[len(prefix) :]: value for key, value in named.items() if key.startswith(prefix)}
     return None
 
 
-def _layer(index: int) -> str:
-    """The convolution `index` of theirs, counted from the first of 8 px; -1 is the only one of 4 px."""
-    return f"synthesis.b{8 << index // 2}.conv{index % 2}" if index >= 0 else "synthesis.b4.conv1"
-
-
-def _shaped(name: str, value: Tensor) -> Tensor:
-    """Their tensor with our number of dimensions: they add leading ones to some and keep scalars as (1,)."""
-    dims = 4 if re.search(r"(conv\d|torgb)\.weight$", name) else value.ndim
-    if name.endswith("const"):
-        dims = 3 if name == "synthesis.b4.const" else 2
-    if name.endswith("noise_strength"):
-        dims = 0
-    if name.endswith("torgb.bias"):
+def _narrowed(own: Part, value: Tensor) -> Tensor:
+    """Their tensor in our shape: they add leading ones, keep strengths as (1,) and colours' biases as (1, 3, 1, 1)."""
+    if own.tensor == "noise_strength":
+        return without_ones(value, 0)
+    if own.tensor == "noise_const":
+        return without_ones(value, 2)
+    if own.tensor == "const":
+        return without_ones(value, 3)
+    if own.layer == "torgb" and own.tensor == "bias":
         return value.reshape(-1)
-    excess = value.ndim - dims
-    if excess > 0 and math.prod(value.shape[:excess]) == 1:
-        return value.reshape(value.shape[excess:])
-    return value
+    return without_ones(value, 4) if own.tensor == "weight" and own.size else value
+
+
+def _widened(own: Part, value: Tensor) -> Tensor:
+    """Our tensor in their shape, with memory of its own."""
+    value = value.detach().clone(memory_format=torch.contiguous_format)
+    if own.tensor in ("noise_strength", "const") or own.tensor == "weight" and own.size:
+        return value[None]
+    if own.tensor == "noise_const":
+        return value[None, None]
+    return value[None, :, None, None] if own.layer == "torgb" and own.tensor == "bias" else value

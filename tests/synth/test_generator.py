@@ -57,7 +57,7 @@ def test_the_content_decides_not_the_suffix(path):
 @pytest.mark.parametrize("content", [b"", b"\x80", b"hello, this is text", b"<html>404</html>", bytes(100)])
 def test_files_that_are_no_checkpoint_are_refused(tmp_path, content):
     (tmp_path / "file.pkl").write_bytes(content)
-    with pytest.raises(ValueError, match="file.pkl is (no generator checkpoint|a truncated or damaged pickle)"):
+    with pytest.raises(ValueError, match="file.pkl is (no generator checkpoint|a truncated or damaged checkpoint)"):
         load_generator(tmp_path / "file.pkl")
 
 

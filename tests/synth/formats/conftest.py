@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -140,6 +141,95 @@ def rosinality_state() -> Callable[[Generator], dict[str, torch.Tensor]]:
         }
 
     return convert
+
+
+@pytest.fixture
+def genforce_state() -> Callable[[Generator], dict[str, torch.Tensor]]:
+    """A generator's weights under the names and in the form of genforce's StyleGAN2Generator."""
+
+    def layer(ours: Any, name: str) -> dict[str, torch.Tensor]:
+        out = {f"{name}.weight": ours.weight, f"{name}.bias": ours.bias}
+        out |= {f"{name}.style.weight": ours.affine.weight, f"{name}.style.bias": ours.affine.bias - 1}
+        if hasattr(ours, "noise_const"):
+            out |= {f"{name}.noise": ours.noise_const[None, None], f"{name}.noise_strength": ours.noise_strength}
+        return out
+
+    def convert(generator: Generator) -> dict[str, torch.Tensor]:
+        out = {"truncation.w_avg": generator.w_avg, "synthesis.upsample.kernel": torch.ones(1, 1, 4, 4)}
+        for i in range(3):
+            dense = generator.mapping.get_submodule(f"fc{i}")
+            out |= {f"mapping.dense{i}.weight": dense.weight, f"mapping.dense{i}.bias": dense.bias}
+        for k, size in enumerate((4, 8, 16)):
+            block = generator.synthesis.block(size)
+            if k:
+                out |= layer(block.conv0, f"synthesis.layer{2 * k - 1}")
+                out[f"synthesis.layer{2 * k - 1}.weight"] = block.conv0.weight.flip(2, 3)
+                out[f"synthesis.layer{2 * k - 1}.filter.kernel"] = torch.ones(1, 1, 4, 4)
+            else:
+                out["synthesis.early_layer.const"] = block.const[None]
+            out |= layer(block.conv1, f"synthesis.layer{2 * k}") | layer(block.torgb, f"synthesis.output{k}")
+        return {key: value.detach().clone() for key, value in out.items()}
+
+    return convert
+
+
+class TensorFlowNetwork:
+    """Pickles as a network of NVIDIA's TensorFlow code, whose state brings source text to execute."""
+
+    def __init__(self, kwargs: dict, variables: dict[str, Any], components: dict | None = None, version: int = 4):
+        self.state = {"version": version, "name": "G", "static_kwargs": kwargs, "components": components or {}}
+        self.state |= {"build_module_src": "raise SystemExit('source text was executed')", "build_func_name": "G"}
+        self.state |= {"variables": list(variables.items())}
+
+    def __getstate__(self) -> dict:
+        return self.state
+
+
+@pytest.fixture
+def tensorflow_pickle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Path]:
+    """Writes a generator as NVIDIA's TensorFlow training does: (G, D, Gs)."""
+    module: Any = types.ModuleType("dnnlib.tflib.network")
+    Network = module.Network = type("Network", (TensorFlowNetwork,), {"__module__": module.__name__})
+    for name in ("dnnlib", "dnnlib.tflib"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+
+    def layer(ours: Any, name: str) -> dict[str, np.ndarray]:
+        out = {f"{name}/weight": ours.weight.permute(2, 3, 1, 0).numpy(), f"{name}/bias": ours.bias.numpy()}
+        out |= {f"{name}/mod_weight": ours.affine.weight.t().numpy(), f"{name}/mod_bias": ours.affine.bias.numpy() - 1}
+        if hasattr(ours, "noise_strength"):
+            out[f"{name}/noise_strength"] = np.float32(ours.noise_strength)
+        return out
+
+    def variables(generator: Generator) -> tuple[dict[str, Any], dict[str, Any]]:
+        mapping: dict[str, Any] = {}
+        synthesis: dict[str, Any] = {"lod": np.float32(0)}
+        for i in range(3):
+            dense = generator.mapping.get_submodule(f"fc{i}")
+            mapping |= {f"Dense{i}/weight": dense.weight.t().numpy(), f"Dense{i}/bias": dense.bias.numpy()}
+        for k, size in enumerate((4, 8, 16)):
+            block, place = generator.synthesis.block(size), f"{size}x{size}"
+            if k:
+                up = layer(block.conv0, f"{place}/Conv0_up")
+                up[f"{place}/Conv0_up/weight"] = up[f"{place}/Conv0_up/weight"][::-1, ::-1]
+                synthesis |= up | {f"noise{2 * k - 1}": block.conv0.noise_const[None, None].numpy()}
+            else:
+                synthesis |= {"4x4/Const/const": block.const[None].numpy()}
+            synthesis |= layer(block.conv1, f"{place}/{'Conv1' if k else 'Conv'}")
+            synthesis |= layer(block.torgb, f"{place}/ToRGB")
+            synthesis |= {f"noise{2 * k}": block.conv1.noise_const[None, None].numpy()}
+        return mapping, synthesis
+
+    def write(generator: Generator, alone: bool = False, protocol: int = 3, version: int = 4, **kwargs: Any) -> Path:
+        settings = {"resolution": 16, "fmap_base": 64, "architecture": "skip", "conv_clamp": 2, **kwargs}
+        mapping, synthesis = (Network({}, part) for part in variables(generator))
+        own = {"lod": np.float32(0), "dlatent_avg": generator.w_avg.numpy()}
+        network = Network(settings, own, {"mapping": mapping, "synthesis": synthesis}, version)
+        path = tmp_path / "tensorflow.pkl"
+        path.write_bytes(pickle.dumps(network if alone else (Network({}, {}), Network({}, {}), network), protocol))
+        return path
+
+    return write
 
 
 @pytest.fixture

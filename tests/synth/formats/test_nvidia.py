@@ -157,5 +157,5 @@ def test_another_class_or_version_is_refused(generator, nvidia_pickle, options, 
 def test_a_pickle_without_a_generator_is_refused(tmp_path: Path):
     path = tmp_path / "list.pkl"
     path.write_bytes(pickle.dumps([1, 2]))
-    with pytest.raises(ValueError, match="holds no network G_ema"):
+    with pytest.raises(ValueError, match="holds no StyleGAN2 generator that is known here"):
         load_generator(path)

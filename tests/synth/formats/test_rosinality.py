@@ -84,7 +84,7 @@ def test_a_truncated_file_is_refused(generator, rosinality_state, tmp_path):
     path = tmp_path / "network.pt"
     torch.save({"g_ema": rosinality_state(generator)}, path)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ValueError, match="truncated or damaged torch file"):
+    with pytest.raises(ValueError, match="truncated or damaged checkpoint"):
         load_generator(path)
 
 
@@ -92,14 +92,14 @@ def test_a_tensor_larger_than_its_data_is_refused(generator, rosinality_state, t
     path = tmp_path / "network.pt"
     giant = {"style.1.weight": torch.ones(1, 1).expand(10**6, 10**6)}
     torch.save({"g_ema": rosinality_state(generator) | giant}, path)
-    with pytest.raises(ValueError, match="less data than 'style.1.weight' needs"):
+    with pytest.raises(ValueError, match="one of its tensors is larger than its data"):
         load_generator(path)
 
 
 def test_other_torch_files_are_refused(generator, rosinality_state, tmp_path):
     path = tmp_path / "network.pt"
     torch.save({"state_dict": {"layer.weight": torch.ones(2)}}, path)
-    with pytest.raises(ValueError, match="without rosinality's g_ema"):
+    with pytest.raises(ValueError, match="holds no StyleGAN2 generator"):
         load_generator(path)
     torch.save({"g_ema": rosinality_state(generator) | {"extra.weight": torch.ones(2)}}, path)
     with pytest.raises(ValueError, match="unknown entry 'extra.weight'"):
