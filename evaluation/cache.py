@@ -13,25 +13,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
-import multiprocessing.connection
-import os
-import signal
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from data.shards import read_arrays, read_attrs, write_arrays
+from data.workers import Workers
+from data.world import settle, settled
 from evaluation.studio import Setup, Studio
-from synth.sample import MALLOC
 
 GALLERY_ROWS = 512  # per file
 QUERY_ROWS = 64  # a query costs about eight times a gallery row
@@ -123,35 +116,8 @@ def _in_processes(jobs: list[Job], setup: Setup, workers: int) -> Iterator[int]:
             for job in jobs:
                 yield _work(studio, job)
         return
-    for name, value in MALLOC.items():
-        os.environ.setdefault(name, value)
-    spawn = multiprocessing.get_context("spawn")  # a forked child hangs in torch's thread pool
-    executor = ProcessPoolExecutor(workers, spawn, _start, (setup,))
-    try:
-        for done in as_completed([executor.submit(_work_here, job) for job in jobs]):
-            yield done.result()
-    finally:
-        executor.shutdown(cancel_futures=True)
-
-
-def settle() -> None:
-    """Settings under which a seed gives the same bits in every process: one thread, float32, fixed kernels."""
-    torch.set_num_threads(1)
-    torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, True
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
-
-
-@contextmanager
-def settled() -> Iterator[None]:
-    """`settle` for a while, then the caller's own settings again."""
-    threads, cudnn, matmul = torch.get_num_threads(), torch.backends.cudnn, torch.backends.cuda.matmul
-    before = cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32, matmul.allow_tf32
-    settle()
-    try:
-        yield
-    finally:
-        cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32, matmul.allow_tf32 = before
-        torch.set_num_threads(threads)
+    with Workers(workers, "an embedding process", _start, (setup,)) as pool:
+        yield from pool.as_done(_work_here, jobs)
 
 
 def _work(studio: Studio, job: Job) -> int:
@@ -165,18 +131,8 @@ _studio: Studio  # the networks of a worker process, loaded once
 def _start(setup: Setup) -> None:
     """Prepares a worker process."""
     global _studio
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which lets the files in work be finished
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     settle()
     _studio = Studio(setup)
-
-
-def _end_with_parent() -> None:
-    """A killed parent leaves no workers behind."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    multiprocessing.connection.wait([parent.sentinel])
-    os._exit(1)
 
 
 def _work_here(job: Job) -> int:

@@ -18,8 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from data.world import device_of
+
 BLOCK = 4096  # gallery rows per matrix product: the fastest of 1024 ... 16384 for 1,000 queries on a CPU
 PAIRS = 2048  # undecided pairs scored in float64 at a time: 8 MiB at D = 512, which a cache holds
+LENGTH_ERROR = 1e-2  # how far a row may be from unit length: what half precision leaves of it, and more
 
 Rows = np.ndarray | Tensor
 Gallery = Rows | Iterable[Rows]
@@ -45,7 +48,7 @@ def rank_of_mate(
     if not isinstance(gallery, np.ndarray | Tensor) and iter(gallery) is gallery:
         raise ValueError("the gallery is an iterator that can be walked only once; pass a list or an object to iterate")
     own = exact_scores(queries, pick(gallery, rows, queries.shape[1]))
-    target = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    target = device_of(device)
     queries, own = queries.to(target), own.to(target)
     ahead = torch.zeros(len(queries), dtype=torch.int64)
     for start, part in blocks(gallery, block):
@@ -95,18 +98,25 @@ def nearest(queries: Rows, gallery: Gallery, block: int = BLOCK) -> tuple[np.nda
 
 
 def embeddings(rows: Rows, name: str) -> Tensor:
-    """(N, D) float32 tensor on the CPU of finite embeddings; ValueError that names the input otherwise."""
+    """(N, D) float32 tensor on the CPU of unit length; ValueError that names the input otherwise."""
     array = rows.detach().cpu() if isinstance(rows, Tensor) else torch.from_numpy(numeric(rows, name))
     if array.ndim != 2 or array.shape[1] == 0:
         raise ValueError(f"{name} has shape {tuple(array.shape)}, but embeddings are (rows, numbers per row)")
     if array.is_complex():
         raise ValueError(f"{name} is complex, but embeddings are real numbers; take the real part")
     array = array.float().contiguous()
-    bad = (~torch.isfinite(torch.linalg.vector_norm(array, dim=1))).nonzero()[:, 0]
+    lengths = torch.linalg.vector_norm(array, dim=1)
+    bad = (~torch.isfinite(lengths)).nonzero()[:, 0]
     if len(bad):
         raise ValueError(
             f"{name} row {int(bad[0])} is not finite (NaN, infinite or too long), so it has no rank; "
             f"leave out the {len(bad)} such row(s)"
+        )
+    wrong = ((lengths - 1).abs() > LENGTH_ERROR).nonzero()[:, 0]
+    if len(wrong):
+        raise ValueError(
+            f"{name} row {int(wrong[0])} has length {float(lengths[wrong[0]]):.4g}, but embeddings have length 1, "
+            "so that an inner product is their cosine; divide each row by its length"
         )
     return array
 

@@ -14,7 +14,6 @@ one picture: the best this network can do), and the donor's own picture (whether
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -27,12 +26,12 @@ from data.command import run
 from data.files import sha256, write_json
 from data.images import write_image
 from data.weights import builtin, load_network, resolve
+from data.world import cores, device_of, join_world, leave_world, meet, place
 from evaluation import figures
 from evaluation.cache import Job, checked, gallery_jobs, make, read, read_rows, transfer_jobs
 from evaluation.examples import contact_sheet
 from evaluation.ranks import count_ahead, embeddings, exact_scores
 from evaluation.studio import Setup, Studio
-from evaluation.world import cores, join_world, leave_world, meet, place
 
 FIRST_SEED = 1_000_000_000  # far from the seeds that anybody samples for training
 
@@ -116,6 +115,7 @@ def check_numbers(gallery: int, queries: int, psi: float, seed: int, first_seed:
 
 def open_setup(network: str, generator: str | None, embedder: str, psi: float, device: str | None) -> Setup:
     """The network files to work with; ValueError when the scorer is not independent of the network's training."""
+    there = device_of(device)
     scorer, net = resolve(embedder, "embedder"), resolve(network, "hairnet")
     config = load_network(net)[1]
     refuse_a_judge_that_trained(scorer, net, config)
@@ -125,9 +125,7 @@ def open_setup(network: str, generator: str | None, embedder: str, psi: float, d
         raise ValueError(
             f"--network {net} does not name its generator; give a network that hairnet.train wrote"
         ) from error
-    if device is None:
-        device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
-    return Setup(own, scorer, net, float(psi), device)
+    return Setup(own, scorer, net, float(psi), str(there))
 
 
 def refuse_a_judge_that_trained(scorer: Path, network: Path, config: dict[str, Any]) -> None:

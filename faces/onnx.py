@@ -112,7 +112,7 @@ def _external(where: dict[str, str], folder: Path) -> bytes:
 
 
 def _attribute(data: memoryview, folder: Path) -> tuple[str, Any]:
-    """An AttributeProto: its name and its float, integer, list of integers or tensor."""
+    """An AttributeProto: its name and its float, integer, text, list of integers or tensor."""
     name, numbers = "", []
     value: Any = None
     for number, content in _fields(data):
@@ -122,6 +122,8 @@ def _attribute(data: memoryview, folder: Path) -> tuple[str, Any]:
             value = float(np.frombuffer(content, "<f4")[0])
         elif number == 3:
             value = content
+        elif number == 4:
+            value = _text(content)
         elif number == 5:
             value = _tensor(content, folder)[1]
         elif number == 8:
@@ -191,6 +193,21 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "Sigmoid": lambda node, x: torch.sigmoid(x),
     "Sub": lambda node, a, b: a - b,
 }
+# What an operation reads, and what it may say since it changes nothing here: None is any value.
+READ: dict[str, set[str]] = {
+    "BatchNormalization": {"epsilon"},
+    "Clip": {"min", "max"},
+    "Constant": {"value"},
+    "Conv": {"pads", "strides", "dilations", "group"},
+    "Gemm": {"transA", "transB", "alpha", "beta"},
+}
+USUAL: dict[str, dict[str, Any]] = {
+    "BatchNormalization": {"momentum": None, "spatial": 1, "training_mode": 0},
+    "Conv": {"auto_pad": "NOTSET", "kernel_shape": None},
+    "Dropout": {"ratio": None, "seed": None},
+    "Flatten": {"axis": 1},
+    "Reshape": {"allowzero": 0},
+}
 
 
 class OnnxNetwork(nn.Module):
@@ -205,6 +222,8 @@ class OnnxNetwork(nn.Module):
         strange = sorted({node.kind for node in self.nodes} - set(OPERATIONS))
         if strange:
             raise ValueError(f"{path} uses {', '.join(strange)}: only plain convolutional embedders can be read")
+        if unread := sorted({f"{name} of {node.kind}" for node in self.nodes for name in _unread(node)}):
+            raise ValueError(f"{path} uses {', '.join(unread)}: only plain convolutional embedders can be read")
         self.names = {name: f"tensor_{k}" for k, name in enumerate(tensors)}
         for name, value in tensors.items():
             self.register_buffer(self.names[name], value)
@@ -216,6 +235,16 @@ class OnnxNetwork(nn.Module):
         for node in self.nodes:
             values[node.output] = OPERATIONS[node.kind](node, *(values[name] for name in node.inputs))
         return values[self.result]
+
+
+def _unread(node: Node) -> list[str]:
+    """The attributes of a node that would change its result, were they not ignored."""
+    usual = USUAL.get(node.kind, {})
+    return [
+        name
+        for name, value in node.attributes.items()
+        if name not in READ.get(node.kind, ()) and not (name in usual and usual[name] in (None, value))
+    ]
 
 
 def _read(path: Path) -> tuple[list[Node], dict[str, Tensor], str, int, str]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from data.weights import load_network, resolve
+from data.world import device_of
 from faces.labels import CLASSES, channel_order
 from faces.published import PUBLISHED, BiSeNet, load_published
 
@@ -120,8 +121,7 @@ def build(path: Path, kind: Any, tensors: dict[str, Tensor], config: dict[str, A
 
 def ready(network: Any, device: str | torch.device | None) -> Any:
     """The network frozen, in eval mode, in channels_last order, on `device` (None: cuda where there is one)."""
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    return network.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    return network.to(device_of(device), memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
 def check_crop(x: Tensor) -> None:

@@ -64,7 +64,7 @@ def _embedder(flag: str, name: str, unfit: tuple[str, ...] = ()) -> Path:
         raise ValueError(f"{flag} {name} only ever scores, nothing may learn to please it: give another embedder")
     if kind in unfit:
         raise ValueError(
-            f"{flag} {name} is a network of kind {kind}, which does not tell persons: give a face embedder"
+            f"{flag} {name} is of kind {kind}, which does not tell persons: give a face embedder"
         )
     return path
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from data.images import to_tensor, to_uint8
 from data.weights import load_network as read_network
 from data.weights import resolve, save_network
+from data.world import device_of
 from faces import Aligned, align
 from faces.align import crop_quad
 from faces.parsing import Parser, load_parser
@@ -30,7 +31,7 @@ class Result:
     """A transfer between photos."""
 
     photo: Image.Image  # the face donor's whole photo with the new hair
-    image: Image.Image  # its FFHQ crop, (S, S) px at the photo's resolution, S in SIDES
+    image: Image.Image  # its FFHQ crop, (S, S) px at the photo's resolution, S in SIDES; unblended: `generated`
     generated: Image.Image  # what the generator made, (R, R) px
     ws: Tensor  # (1, num_ws, w_dim): the code of it
 
@@ -143,9 +144,9 @@ def load_network(
     tensors, config = read_network(file)
     if config["kind"] != "hairnet":
         raise ValueError(f"{file} is a network of kind {config['kind']}, not hairnet: give what hairnet.train wrote")
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = device_of(device)
     try:
-        named: dict[str, str] = config["generator"]
+        named = {name: str(config["generator"][name]) for name in ("name", "sha256")}
         with torch.device("meta"):  # shapes only, so that forged sizes cannot ask for memory
             network = TwoEncoders(NetworkConfig.read(config["network"]))
         network.load_state_dict(tensors, assign=True)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from data.files import sha256
 from data.weights import resolve, save_network
+from data.world import device_of
 from synth.formats import read_generator
 from synth.formats.layout import generator_arguments
 from synth.networks import Generator
@@ -35,9 +36,7 @@ def load_generator(name: str | Path, device: str | torch.device | None = None, d
     generator = build(tensors, config)
     generator.synthesis.precision = dtype
     generator.sha256 = sha256(path)
-    if device is None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return generator.to(device)
+    return generator.to(device_of(device))
 
 
 def build(tensors: dict[str, Tensor], config: dict[str, Any]) -> Generator:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +93,22 @@ def test_a_file_of_other_seeds_or_networks_is_refused(tmp_path: Path, change: st
     write_arrays(job.path, {"seed": seeds, "embedding": np.ones((3, 4), np.float32)}, facts)
     with pytest.raises(ValueError, match="other seeds or networks; delete it"):
         checked(job)
+
+
+def test_a_killed_worker_ends_the_run_in_one_sentence(world: World, tmp_path: Path, small_files: None) -> None:
+    found = threading.Thread(target=kill_the_first_worker, daemon=True)
+    found.start()
+    with pytest.raises(ChildProcessError, match="an embedding process was killed: run the command again"):
+        make(gallery_jobs(tmp_path, FACTS, 0, 40), world.setup, 2)
+    found.join()
+    assert not list(tmp_path.rglob(".tmp-*"))
+
+
+def kill_the_first_worker() -> None:
+    """As soon as there is one."""
+    while not (workers := multiprocessing.active_children()):
+        time.sleep(0.01)
+    workers[0].kill()
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:

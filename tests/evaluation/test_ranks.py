@@ -160,16 +160,16 @@ def test_what_is_not_finite_is_refused(poison: float, where: str) -> None:
 @pytest.mark.parametrize(
     ("queries", "gallery", "mate", "reason"),
     [
-        (np.zeros(8), np.zeros((5, 8)), np.zeros(1, int), "queries has shape"),
-        (np.zeros((1, 8)), np.zeros(8), np.zeros(1, int), "gallery .*has shape"),
-        (np.zeros((1, 8)), np.zeros((5, 9)), np.zeros(1, int), "same network"),
-        (np.zeros((1, 8)), np.zeros((5, 8)), np.zeros(2, int), "mate has shape"),
-        (np.zeros((1, 8)), np.zeros((5, 8)), np.zeros(1), "integers"),
-        (np.zeros((1, 8)), np.zeros((5, 8)), np.array([5]), "has 5 rows"),
-        (np.zeros((1, 8)), np.zeros((5, 8)), np.array([-1]), "counted from 0"),
-        (np.zeros((1, 8)), np.zeros((0, 8)), np.array([0]), "has 0 rows"),
+        (np.zeros(8), unit(5, 8, 0), np.zeros(1, int), "queries has shape"),
+        (unit(1, 8, 0), np.zeros(8), np.zeros(1, int), "gallery .*has shape"),
+        (unit(1, 8, 0), np.zeros((5, 9)), np.zeros(1, int), "same network"),
+        (unit(1, 8, 0), unit(5, 8, 0), np.zeros(2, int), "mate has shape"),
+        (unit(1, 8, 0), unit(5, 8, 0), np.zeros(1), "integers"),
+        (unit(1, 8, 0), unit(5, 8, 0), np.array([5]), "has 5 rows"),
+        (unit(1, 8, 0), unit(5, 8, 0), np.array([-1]), "counted from 0"),
+        (unit(1, 8, 0), np.zeros((0, 8)), np.array([0]), "has 0 rows"),
         (np.array([["a", "b"]]), np.zeros((5, 2)), np.array([0]), "numbers"),
-        (np.zeros((1, 8), complex), np.zeros((5, 8)), np.array([0]), "numbers"),
+        (np.zeros((1, 8), complex), unit(5, 8, 0), np.array([0]), "numbers"),
     ],
 )
 def test_wrong_shapes_and_types_are_refused(
@@ -177,6 +177,15 @@ def test_wrong_shapes_and_types_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=reason):
         rank_of_mate(queries, gallery, mate)
+
+
+@pytest.mark.parametrize("length", [0.0, 0.98, 1.02, 7.0])
+@pytest.mark.parametrize("where", ["queries", "gallery"])
+def test_rows_that_are_not_of_unit_length_are_refused(where: str, length: float) -> None:
+    arrays = {"queries": unit(5, 8, 0), "gallery": unit(50, 8, 1)}
+    arrays[where][3] *= length
+    with pytest.raises(ValueError, match=f"{where}.*row.* has length {length:.4g}.*divide each row"):
+        rank_of_mate(arrays["queries"], arrays["gallery"], np.arange(5))
 
 
 def test_an_iterator_that_runs_dry_is_refused() -> None:

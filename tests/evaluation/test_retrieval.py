@@ -18,12 +18,14 @@ from data.shards import write_arrays
 from evaluation import rank_of_mate
 from evaluation.cache import gallery_jobs
 from evaluation.retrieval import check_numbers, draw_donors, open_setup, rank_all, retrieval
+from evaluation.studio import Studio
 from tests.evaluation.conftest import World, save_small_hairnet
+from tests.faces.onnx_file import write_embedder
 
 
 def judge(world: World, out: Path, gallery: int = 20, queries: int = 4, **other: object) -> dict:
     files = {"network": str(world.network), "embedder": str(world.embedder)}
-    return retrieval(gallery, queries, out=out, workers=1, device="cpu", **{**files, **other})
+    return retrieval(gallery, queries, out=out, workers=1, **{"device": "cpu", **files, **other})
 
 
 def command(world: World, out: Path, *more: str) -> list[str]:
@@ -84,6 +86,7 @@ def test_ranks_are_those_of_the_named_donors(tmp_path: Path) -> None:
     rows = {"face": np.array([3, 600, 1099]), "hair": np.array([700, 2, 5])}
     donors = {name: gallery[row] for name, row in rows.items()}
     made = (0.5 * donors["face"] + 0.5 * donors["hair"] + 0.1 * rng.randn(3, 16)).astype(np.float32)
+    made /= np.linalg.norm(made, axis=1, keepdims=True)
     ranks = rank_all({"transfer": made, "reconstruction": donors["face"]}, donors, faces, rows, "cpu")
     assert ranks["transfer"].tolist() == rank_of_mate(made, gallery, rows["face"]).tolist()
     assert ranks["hair_donor"].tolist() == rank_of_mate(made, gallery, rows["hair"]).tolist()
@@ -141,9 +144,23 @@ def test_a_judge_of_losses_is_refused_even_for_a_network_it_has_not_trained(worl
 
 
 def test_a_published_face_network_may_judge(world: World, tmp_path: Path) -> None:
-    judge_file = tmp_path / "judge.onnx"  # opening a setup reads no more of it than its bytes
-    judge_file.write_bytes(b"some other network")
-    assert open_setup(str(world.network), None, str(judge_file), 1.0, "cpu").embedder == judge_file
+    judge_file = write_embedder(tmp_path / "judge.onnx")
+    setup = open_setup(str(world.network), None, str(judge_file), 1.0, "cpu")
+    assert setup.embedder == judge_file
+    assert Studio(setup).gallery(np.array([3, 4]))["embedding"].shape == (2, 4)
+
+
+def test_bytes_that_are_no_network_may_not_judge(world: World, tmp_path: Path) -> None:
+    (tmp_path / "judge.onnx").write_bytes(b"some other network")
+    with pytest.raises(ValueError, match="judge.onnx is not a whole ONNX file"):
+        judge(world, tmp_path / "out", embedder=str(tmp_path / "judge.onnx"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_device_that_is_not_here_is_refused_before_anything_is_made(world: World, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="--device is gpu"):
+        judge(world, tmp_path / "out", device="gpu")
+    assert not (tmp_path / "out").exists()
 
 
 def test_another_generator_than_the_network_s_is_refused(world: World, tmp_path: Path) -> None:

@@ -1,78 +1,22 @@
 """ONNX embedders: the answers of onnxruntime, gradients, batches; broken and foreign files are refused."""
 
-import struct
-
 import numpy as np
 import pytest
 import torch
 
 from faces import load_embedder
 from faces.onnx import OnnxNetwork
-
-
-def varint(number: int) -> bytes:
-    number &= (1 << 64) - 1
-    out = b""
-    while number > 127:
-        out, number = out + bytes([number & 127 | 128]), number >> 7
-    return out + bytes([number])
-
-
-def field(number: int, value) -> bytes:
-    """One protobuf field: integers as varints, everything else by length."""
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    value = value.encode() if isinstance(value, str) else value
-    return varint(number << 3 | 2) + varint(len(value)) + value
-
-
-def tensor(name: str, values: np.ndarray) -> bytes:
-    values = np.asarray(values, np.float32)
-    return b"".join(field(1, n) for n in values.shape) + field(2, 1) + field(8, name) + field(9, values.tobytes())
-
-
-def attribute(name: str, value) -> bytes:
-    if isinstance(value, float):
-        return field(1, name) + varint(2 << 3 | 5) + struct.pack("<f", value)
-    return field(1, name) + (field(3, value) if isinstance(value, int) else b"".join(field(8, n) for n in value))
-
-
-def node(kind: str, inputs: str, output: str, **attributes) -> bytes:
-    body = b"".join(field(1, name) for name in inputs.split()) + field(2, output) + field(4, kind)
-    return body + b"".join(field(5, attribute(name, value)) for name, value in attributes.items())
-
-
-def value_info(name: str, shape: tuple[int, ...]) -> bytes:
-    dimensions = b"".join(field(1, field(1, n)) for n in shape)
-    return field(1, name) + field(2, field(1, field(1, 1) + field(2, dimensions)))
-
-
-def model(nodes: list[bytes], tensors: list[bytes], side: int = 32) -> bytes:
-    graph = b"".join(field(1, n) for n in nodes) + b"".join(field(5, t) for t in tensors)
-    return field(7, graph + field(11, value_info("x", (1, 3, side, side))) + field(12, value_info("y", (1, 4))))
+from tests.faces.onnx_file import field, model, node, small_weights, write_embedder
 
 
 @pytest.fixture
 def weights() -> dict[str, np.ndarray]:
-    random = np.random.RandomState(0)
-    shapes = {"k": (8, 3, 3, 3), "s": (8,), "b": (8,), "m": (8,), "p": (8, 1, 1), "g": (4, 8), "c": (4,)}
-    drawn = {name: random.randn(*shape).astype(np.float32) for name, shape in shapes.items()}
-    return drawn | {"v": np.abs(random.randn(8)).astype(np.float32)}
+    return small_weights()
 
 
 @pytest.fixture
-def file(weights, tmp_path):
-    nodes = [
-        node("Conv", "x k", "a", pads=[1, 1, 1, 1], strides=[2, 2], group=1),
-        node("BatchNormalization", "a s b m v", "n", epsilon=1e-3),
-        node("PRelu", "n p", "r"),
-        node("GlobalAveragePool", "r", "q"),
-        node("Flatten", "q", "f"),
-        node("Gemm", "f g c", "y", transB=1, alpha=2.0),
-    ]
-    path = tmp_path / "net.onnx"
-    path.write_bytes(model(nodes, [tensor(name, value) for name, value in weights.items()]))
-    return path
+def file(tmp_path):
+    return write_embedder(tmp_path / "net.onnx")
 
 
 def test_the_operations_are_those_of_the_standard(file, weights):
@@ -111,6 +55,32 @@ def test_unknown_operations_are_named(tmp_path):
     path.write_bytes(model([node("LSTM", "x", "y")], []))
     with pytest.raises(ValueError, match="uses LSTM"):
         OnnxNetwork(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "attributes", "said"),
+    [
+        ("Conv", {"auto_pad": "SAME_UPPER"}, "auto_pad of Conv"),
+        ("Conv", {"pads": [1, 1, 1, 1], "novelty": 3}, "novelty of Conv"),
+        ("Flatten", {"axis": 2}, "axis of Flatten"),
+        ("BatchNormalization", {"training_mode": 1}, "training_mode of BatchNormalization"),
+    ],
+)
+def test_attributes_that_are_not_implemented_are_refused(tmp_path, kind, attributes, said):
+    path = write_embedder(tmp_path / "net.onnx", **{kind: attributes})
+    with pytest.raises(ValueError, match=f"net.onnx uses {said}"):
+        OnnxNetwork(path)
+
+
+def test_attributes_that_say_the_usual_change_nothing(file, tmp_path):
+    usual = write_embedder(
+        tmp_path / "usual.onnx",
+        Conv={"auto_pad": "NOTSET", "pads": [1] * 4, "strides": [2, 2], "dilations": [1, 1], "kernel_shape": [3, 3]},
+        Flatten={"axis": 1},
+        BatchNormalization={"epsilon": 1e-3, "momentum": 0.9, "training_mode": 0},
+    )
+    x = torch.randn(2, 3, 32, 32)
+    assert torch.equal(OnnxNetwork(usual)(x), OnnxNetwork(file)(x))
 
 
 def test_broken_files_are_refused_in_one_sentence(file, tmp_path):

@@ -38,7 +38,8 @@ def transfer(world, network, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
     def call(*words):
-        flags = ["--network", str(network), "--parser", str(world.parser), "--device", "cpu"]
+        flags = ["--network", str(network), "--parser", str(world.parser)]
+        flags += [] if "--device" in words else ["--device", "cpu"]
         with pytest.raises(SystemExit) as end:
             run(main, [*map(str, words), *flags])
         return Done(end.value.code, *capsys.readouterr())
@@ -84,6 +85,12 @@ def test_text_called_png_a_missing_file_and_a_wrong_flag_are_refused(transfer, t
     refused(transfer("b.png"), "FACE is missing", tmp_path, files)
 
 
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
+def test_a_device_that_is_not_here_is_refused(transfer, tmp_path, device):
+    Image.new("RGB", (64, 64)).save(tmp_path / "b.png")
+    refused(transfer("b.png", "b.png", "--device", device), f"--device is {device}", tmp_path, ["b.png"])
+
+
 @pytest.mark.parametrize("out, words", [("c.gif", ".png"), ("b.png/c.png", "cannot be written"), (".", "image")])
 def test_an_out_that_cannot_be_written_is_refused_first(transfer, tmp_path, out, words):
     Image.new("RGB", (64, 64)).save(tmp_path / "b.png")
@@ -98,6 +105,14 @@ def test_a_network_of_another_kind_or_generator_is_refused(world, network, tmp_p
     save_network(tmp_path / "other.safetensors", tensors, config)
     with pytest.raises(ValueError, match="another generator"):
         load_network(tmp_path / "other.safetensors", "cpu")
+
+
+@pytest.mark.parametrize("generator", [{}, {"name": "builtin"}, {"sha256": "0" * 64}, "builtin", None])
+def test_a_network_that_does_not_say_its_generator_is_refused(network, tmp_path, generator):
+    tensors, config = read_network(network)
+    save_network(tmp_path / "odd.safetensors", tensors, config | {"generator": generator})
+    with pytest.raises(ValueError, match="does not hold one"):
+        load_network(tmp_path / "odd.safetensors", "cpu")
 
 
 def test_forged_sizes_are_refused_without_taking_memory(network, tmp_path):
