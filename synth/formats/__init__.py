@@ -28,16 +28,24 @@ def read_generator(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     config: "kind" "generator", the arguments of synth.networks.Generator, and "recipe": where it comes from.
     """
-    with open(path, "rb") as file:
-        head = file.read(16)
-    if head[4:9] == bytes(4) + b"{":  # safetensors: the header's length, 8 bytes of which 4 suffice, then JSON
+    if is_own(path):
         tensors, config = _read_own(path)
-    elif head.startswith((ZIP, OLD_TORCH, PICKLE)):
+    elif _head(path).startswith((ZIP, OLD_TORCH, PICKLE)):
         tensors, config = _read_foreign(path)
     else:
         raise ValueError(f"{path} is no generator checkpoint: give {READ}")
     require_layout(tensors, config, path)
     return tensors, config
+
+
+def is_own(path: Path) -> bool:
+    """Whether a file begins as a safetensors file: its header's length, 8 bytes of which 4 suffice, then JSON."""
+    return _head(path)[4:9] == bytes(4) + b"{"
+
+
+def _head(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(16)
 
 
 def _read_own(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

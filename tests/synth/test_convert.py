@@ -1,13 +1,17 @@
-"""Conversion to our format."""
+"""Conversion between formats, and inspection."""
+
+import json
 
 import pytest
 import torch
 
 from data.command import run
 from data.files import sha256
+from data.weights import save_network
 from synth import latents, load_generator
 from synth.convert import main
 from synth.generator import save_generator
+from synth.inspect import main as describe
 from synth.networks import Generator
 
 
@@ -30,8 +34,8 @@ def test_converting_twice_gives_the_same_bytes(shared, tmp_path):
 
 
 def test_the_target_is_checked_before_anything_is_read(tmp_path):
-    with pytest.raises(ValueError, match="end it in .safetensors"):
-        main(tmp_path / "absent.pkl", tmp_path / "out.pt")
+    with pytest.raises(ValueError, match="end it in .safetensors or .pt"):
+        main(tmp_path / "absent.pkl", tmp_path / "out.pth")
 
 
 def test_the_source_is_not_overwritten(tmp_path):
@@ -49,3 +53,57 @@ def test_the_command_refuses_in_one_sentence(tmp_path, capsys):
     assert ended.value.code == 2 and said.count("\n") == 1
     assert "text.pkl is no generator checkpoint" in said
     assert not (tmp_path / "out.safetensors").exists()
+
+
+def test_there_and_back_every_number_is_the_same(shared, tmp_path, capsys):
+    first, there, back = (tmp_path / name for name in ("a.safetensors", "b.pt", "c.safetensors"))
+    main(shared / "conformance" / "nvidia-64.pkl", first)
+    main(first, there)
+    assert "b.pt keeps conv_clamp 256 for us" in capsys.readouterr().out
+    main(there, back)
+    before, between, after = (load_generator(path, device="cpu") for path in (first, there, back))
+    for network in (between, after):
+        assert network.state_dict().keys() == before.state_dict().keys()
+        assert all(torch.equal(value, before.state_dict()[key]) for key, value in network.state_dict().items())
+        assert {**network.config, "recipe": 0} == {**before.config, "recipe": 0}
+    ws = before.mapping(latents([0, 1], 64))
+    assert torch.equal(before.synthesis(ws), after.synthesis(ws))
+
+
+def test_what_is_written_for_others_is_their_layout(tmp_path, shared):
+    """The entries and shapes that rosinality's Generator asks for, here those of its own checkpoint at 32 px."""
+    network = Generator(512, 512, 32, mapping_layers=8, channel_base=32768, channel_max=512)
+    save_generator(network, tmp_path / "network.safetensors", {})
+    main(tmp_path / "network.safetensors", tmp_path / "network.pt")
+    content = torch.load(tmp_path / "network.pt", weights_only=True)
+    expected = json.loads((shared / "conformance" / "rosinality.json").read_text())["keys"]
+    assert {key: list(value.shape) for key, value in content["g_ema"].items()} == {
+        key: entry["shape"] for key, entry in expected.items()
+    }
+    kernel = expected["convs.0.conv.blur.kernel"]["value"]
+    assert content["g_ema"]["to_rgbs.1.upsample.kernel"].flatten().tolist() == kernel
+    assert torch.equal(content["latent_avg"], network.w_avg)
+
+
+def test_a_conditional_generator_does_not_fit_into_that_layout(tmp_path):
+    save_generator(Generator(8, 12, 8, 2, 64, 8, c_dim=3), tmp_path / "classes.safetensors", {})
+    with pytest.raises(ValueError, match="class-conditional"):
+        main(tmp_path / "classes.safetensors", tmp_path / "classes.pt")
+    assert not (tmp_path / "classes.pt").exists()
+
+
+def test_inspection_says_what_a_file_is(shared, capsys):
+    describe(str(shared / "conformance" / "nvidia-64.pkl"))
+    said = dict(line.split(None, 1) for line in capsys.readouterr().out.splitlines())
+    expected = {"format": "NVIDIA pickle", "kind": "generator", "resolution": "64", "num_fp16_res": "2"}
+    assert expected.items() <= said.items() and said["conv_clamp"] == "256"
+
+
+def test_inspection_knows_our_other_networks_and_refuses_what_is_none(tmp_path, capsys):
+    save_network(tmp_path / "parser.safetensors", {"w": torch.ones(3)}, {"kind": "parser", "recipe": {"seed": 7}})
+    describe(str(tmp_path / "parser.safetensors"))
+    said = capsys.readouterr().out
+    assert "parser" in said and "3 in 1 tensors" in said and "recipe.seed              7" in said
+    (tmp_path / "text").write_text("text")
+    with pytest.raises(ValueError, match="is no generator checkpoint"):
+        describe(str(tmp_path / "text"))
