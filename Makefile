@@ -16,7 +16,10 @@ PROCESSES  ?= 2
 STAMP := .venv/.installed
 RUN_PYTHON := .venv/bin/python -m
 
-.PHONY: setup dataset directions train evaluate builtin test test-slow lint bench
+# Published weights: make weights lists them, make weights FETCH=ffhq.pkl fetches one into weights/ and checks its sha256.
+FETCH      ?=
+
+.PHONY: setup dataset directions train evaluate weights builtin test test-slow lint bench
 
 setup: $(STAMP)
 
@@ -50,6 +53,9 @@ train: directions
 
 evaluate: setup
 	$(RUN_PYTHON) evaluation.retrieval --gallery 1000 --queries 200
+
+weights: setup
+	$(RUN_PYTHON) data.public $(if $(FETCH),--name $(FETCH))
 
 # The shipped networks, each from its recipe: renders first, then what reads faces, what makes them, what transfers hair.
 builtin: setup

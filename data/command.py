@@ -169,7 +169,8 @@ def convert(flag: Flag, text: str) -> Any:
             number = flag.kind(text)
         except ValueError:
             number = math.nan
-        if math.isfinite(number):
+        # Nobody counts beyond 64 bits, and the libraries behind the commands cannot.
+        if abs(number) < 2**63 if flag.kind is int else math.isfinite(number):
             return number
     raise UsageError(f"{flag.word} is {flag.wanted}, not {text!r}")
 

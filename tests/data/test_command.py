@@ -117,6 +117,8 @@ def test_text_is_handed_over_as_it_was_typed(here, text: str):
         ([], "PHOTO is missing: give a path"),
         (["a", "2", "b"], "unexpected argument 'b': everything but PHOTO, NUMBER is given as a flag"),
         (["a", "x"], "--number is a whole number, not 'x'"),
+        (["a", "9" * 400], "--number is a whole number, not '999"),
+        (["a", "2", "--image-size", str(-(2**63))], "--image-size is a whole number, not '-9223372036854775808'"),
         (["a", "2", "--image-size", "1.5"], "--image-size is a whole number, not '1.5'"),
         (["a", "2", "--psi", "nan"], "--psi is a number, not 'nan'"),
         (["a", "2", "--amp", "no"], "--amp is true or false, not 'no'"),
