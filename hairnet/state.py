@@ -64,8 +64,11 @@ def refuse_other(path: Path, there: dict, here: dict) -> None:
             )
 
 
-def cut_log(path: Path, step: int) -> None:
-    """Drops the log's lines of steps that were lost with a killed process, and a half-written last one."""
+def cut_log(path: Path, step: int, count: str = "step") -> None:
+    """Drops the log's lines of steps that were lost with a killed process, and a half-written last one.
+
+    count: what a line numbers itself by.
+    """
     if not path.exists():
         return
     kept = []
@@ -74,7 +77,7 @@ def cut_log(path: Path, step: int) -> None:
             record = json.loads(line)
         except ValueError:
             continue
-        if record["step"] <= step:
+        if record[count] <= step:
             kept.append(line + "\n")
     path.write_text("".join(kept))
 

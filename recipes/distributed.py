@@ -1,25 +1,11 @@
-"""Data-parallel training with torchrun: one process is a world of size 1."""
+"""Data-parallel training: gradients of all processes of a world, averaged in float32 on the CPU."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 
 import torch
 import torch.distributed as dist
-
-
-def start() -> tuple[int, int]:
-    """Join the world that torchrun describes in the environment. Returns (rank, world size)."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
-        dist.init_process_group("gloo")
-    return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-
-
-def stop() -> None:
-    """Leave the world."""
-    if dist.is_initialized():
-        dist.destroy_process_group()
 
 
 def average_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:

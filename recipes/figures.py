@@ -25,15 +25,10 @@ def confusion(labels_of: Callable[[Tensor], Tensor], images: np.ndarray, labels:
     """
     counts = np.zeros(CLASSES * CLASSES, np.int64)
     for start in range(0, len(images), ROWS):
-        answer = labels_of(to_tensor_on(images[start : start + ROWS])).cpu().numpy()
+        answer = labels_of(to_tensor(images[start : start + ROWS])).cpu().numpy()
         keys = labels[start : start + ROWS].astype(np.int64) * CLASSES + answer
         counts += np.bincount(keys.ravel(), minlength=CLASSES * CLASSES)
     return counts.reshape(CLASSES, CLASSES)
-
-
-def to_tensor_on(images: np.ndarray) -> Tensor:
-    """(N, H, W, 3) uint8 -> (N, 3, H, W) float32 in [-1, 1]."""
-    return to_tensor(np.ascontiguousarray(images))
 
 
 def parsing_figures(counts: np.ndarray) -> dict[str, float]:
@@ -51,7 +46,7 @@ def parsing_figures(counts: np.ndarray) -> dict[str, float]:
 def embeddings(embed: Callable[[Tensor], Tensor], images: np.ndarray) -> np.ndarray:
     """(N, D) float32 of (N, H, W, 3) uint8 images."""
     with torch.no_grad():
-        parts = [embed(to_tensor_on(images[k : k + ROWS])).cpu().numpy() for k in range(0, len(images), ROWS)]
+        parts = [embed(to_tensor(images[k : k + ROWS])).cpu().numpy() for k in range(0, len(images), ROWS)]
     return np.concatenate(parts)
 
 

@@ -23,7 +23,9 @@ from data.command import run
 from data.images import write_image
 from data.shards import read_arrays, read_attrs
 from data.weights import load_network, save_network
-from recipes import distributed, factors
+from data.world import device_of, join_world, leave_world
+from hairnet.state import LOG, cut_log
+from recipes import factors
 from recipes.generator_data import render_paths
 from recipes.generator_figures import held_out_l1, mapping_figures, sample_sheet
 from recipes.generator_plan import Plan, parse_plan
@@ -80,7 +82,8 @@ def main(
         keep_snapshots: also keep the generator of every sheet, snapshot-000125.safetensors
         device: cuda or cpu; cuda where there is one
     """
-    rank, world = distributed.start()
+    place = device_of(device)
+    rank, world = join_world()
     if batch < 16 * world or batch % (16 * world):
         raise ValueError(f"--batch {batch} must be a multiple of {16 * world}: 16 images for each of {world} processes")
     pairs, record = read_pairs(renders)
@@ -90,7 +93,6 @@ def main(
         )
     resolution = pairs.images.shape[2]
     plan = parse_plan(paired, adversarial, resolution, batch)
-    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
     torch.manual_seed(seed)
     generator = Generator(
@@ -112,7 +114,7 @@ def main(
         keeper.log({"premap_error": error, "seconds": time.monotonic() - started, **mapping_figures(generator)})
     train(trainer, keeper, plan, round(checkpoint * 1000), round(snapshot * 1000))
     keeper.finish()
-    distributed.stop()
+    leave_world()
 
 
 def read_pairs(folder: Path) -> tuple[Pairs, dict[str, Any]]:
@@ -175,6 +177,8 @@ class Keeper:
         if config["settings"] != json.loads(json.dumps(self.settings)):
             raise ValueError(f"{self.out / STATE} was made with other flags or renders: use another --out or delete it")
         self.trainer.load_state(tensors, config["counts"])
+        if self.rank == 0:
+            cut_log(self.out / LOG, self.trainer.images, "images")
         return True
 
     def save_state(self) -> None:
@@ -191,7 +195,7 @@ class Keeper:
             return
         if resolution:
             line["held_out_l1"] = round(held_out_l1(self.trainer, self.held_out, resolution), 4)
-        with (self.out / "log.jsonl").open("a") as file:
+        with (self.out / LOG).open("a") as file:
             file.write(json.dumps({"images": self.trainer.images, **line}) + "\n")
         tqdm.write(json.dumps({"images": self.trainer.images, **line}))
 

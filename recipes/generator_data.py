@@ -7,8 +7,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 import re
 from pathlib import Path
 
@@ -18,6 +16,8 @@ from tqdm import tqdm
 
 from data.command import run
 from data.shards import read_attrs, write_arrays
+from data.workers import Workers
+from data.world import cores
 from recipes import factors
 from recipes.renders import renderer
 from synth import heads, latents
@@ -55,10 +55,10 @@ def main(*, out: Path, images: int = 16_000, size: int = 64, shard_size: int = 2
             tasks.append((path, list(range(index * shard_size, (index + 1) * shard_size)), size))
     done = images - len(tasks) * shard_size
     with tqdm(total=images, initial=done, unit="img", smoothing=0.05) as bar:
-        context = multiprocessing.get_context("spawn")
-        with context.Pool(max(1, min(workers or cores(), len(tasks)))) as pool:
-            for count in pool.imap_unordered(render_file, tasks):
-                bar.update(count)
+        if tasks:
+            with Workers(min(workers or cores(), len(tasks)), "a rendering process") as pool:
+                for count in pool.as_done(render_file, tasks):
+                    bar.update(count)
 
 
 def render_paths(folder: Path) -> list[Path]:
@@ -80,11 +80,6 @@ def render_file(task: Task) -> int:
 def maker() -> str:
     """sha256 of the programs that decide what a seed looks like."""
     return renderer(Path(factors.__file__))
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 if __name__ == "__main__":

@@ -12,15 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-CHARBONNIER_EPS = 0.03  # below about 2 % of the range an error counts as squared, above as absolute
+from hairnet.losses import charbonnier
+
 GABOR_WAVELENGTHS = (2.7, 4.5)  # pixels: one strand of hair, one lock of hair at 64 px
 GABOR_ORIENTATIONS = 6
 GABOR_SIZE = 7
-
-
-def charbonnier(error: Tensor) -> Tensor:
-    """Smooth absolute value, elementwise."""
-    return (error.square() + CHARBONNIER_EPS**2).sqrt() - CHARBONNIER_EPS
 
 
 def centre_weight(size: int, device: torch.device) -> Tensor:

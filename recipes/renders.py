@@ -15,9 +15,6 @@ renderer, whose sha256 every shard carries: shards of two versions are never one
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
-import os
-import signal
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -28,6 +25,8 @@ from tqdm import tqdm
 
 from data.command import run
 from data.shards import read_arrays, read_attrs, shard_path, write_arrays
+from data.workers import Workers
+from data.world import cores
 from synth import heads
 from synth.heads import Head, Render, render_poses
 
@@ -129,7 +128,7 @@ def write_set(plan: Plan, folder: Path, workers: int | None = None) -> None:
         if (found := read_attrs(path)) != wanted:
             other = ", ".join(f"{name} {found.get(name)}" for name in wanted if found.get(name) != wanted[name])
             raise ValueError(f"{path} was made otherwise ({other}): give another --out or the same flags as before")
-    workers = max(1, min(workers or os.cpu_count() or 1, len(missing)))
+    workers = max(1, min(workers or cores(), len(missing)))
     done = plan.rows - sum(min(plan.shard_size, plan.rows - shard * plan.shard_size) for shard in missing)
     tasks = [(plan, folder, shard) for shard in missing]
     with tqdm(total=plan.rows, initial=done, unit="render", desc=plan.set, smoothing=0.1) as bar:
@@ -137,17 +136,9 @@ def write_set(plan: Plan, folder: Path, workers: int | None = None) -> None:
             for task in tasks:
                 bar.update(_work(task))
             return
-        # spawned, not forked: a forked process inherits torch's threads in an unknown state
-        with multiprocessing.get_context("spawn").Pool(workers, _start_worker) as pool:
-            for count in pool.imap_unordered(_work, tasks):
+        with Workers(workers, "a rendering process") as pool:
+            for count in pool.as_done(_work, tasks):
                 bar.update(count)
-
-
-def _start_worker() -> None:
-    import torch
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
-    torch.set_num_threads(1)
 
 
 def _work(task: tuple[Plan, Path, int]) -> int:

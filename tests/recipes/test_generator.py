@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +83,53 @@ def test_a_broken_run_resumes_to_the_same_weights(
     assert not (tmp_path / "generator.safetensors").exists()
     generator.main(renders, out=tmp_path, **TOY)
     assert sha256(tmp_path / "generator.safetensors") == sha256(undisturbed / "generator.safetensors")
+
+
+def test_a_resumed_run_logs_nothing_twice(renders: Path, undisturbed: Path, tmp_path: Path) -> None:
+    for name in ("state.safetensors", "log.jsonl"):
+        (tmp_path / name).write_bytes((undisturbed / name).read_bytes())
+    whole = (tmp_path / "log.jsonl").read_text()
+    with (tmp_path / "log.jsonl").open("a") as file:  # lines that came after the state, the last one torn
+        file.write(json.dumps({"images": 112, "stage": "adversarial"}) + '\n{"ima')
+    generator.main(renders, out=tmp_path, **TOY)
+    assert (tmp_path / "log.jsonl").read_text() == whole
+
+
+@pytest.mark.slow
+def test_two_processes_killed_and_resumed_make_the_same_weights(renders: Path, checkout: Path, tmp_path: Path) -> None:
+    flags = {**TOY, "batch": 32, "paired": "16:0.32,32:0.32", "adversarial": 0.32, "checkpoint": 0.032}
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m",
+              "recipes.generator", str(renders), *(f"--{name}={value}" for name, value in flags.items())]  # fmt: skip
+
+    def start(out: Path) -> subprocess.Popen:
+        return subprocess.Popen([*launch, f"--out={out}"], cwd=checkout, start_new_session=True,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+
+    assert start(tmp_path / "whole").wait(300) == 0
+    killed = start(tmp_path / "killed")
+    while killed.poll() is None and not (tmp_path / "killed" / "state.safetensors").exists():
+        time.sleep(0.005)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert not (tmp_path / "killed" / "generator.safetensors").exists(), "it was to be killed before its end"
+    assert start(tmp_path / "killed").wait(300) == 0
+    digests = [sha256(tmp_path / name / "generator.safetensors") for name in ("whole", "killed")]
+    assert digests[0] == digests[1]
+
+
+def test_a_killed_renderer_ends_the_command_in_one_sentence(tmp_path: Path) -> None:
+    threading.Thread(target=kill_the_first_worker, daemon=True).start()
+    with pytest.raises(ChildProcessError, match="a rendering process was killed: run the command again"):
+        generator_data.main(out=tmp_path, images=24, size=32, shard_size=4, workers=2)
+    generator_data.main(out=tmp_path, images=24, size=32, shard_size=4, workers=1)
+    assert len(generator_data.render_paths(tmp_path)) == 6
+
+
+def kill_the_first_worker() -> None:
+    """As soon as there is one."""
+    while not (workers := multiprocessing.active_children()):
+        time.sleep(0.01)
+    workers[0].kill()
 
 
 def test_a_run_with_other_flags_does_not_resume(renders: Path, undisturbed: Path) -> None:

@@ -1,5 +1,9 @@
 """Sets of renders: the same bytes however they are made, persons and hairstyles crossed."""
 
+import multiprocessing
+import threading
+import time
+
 import numpy as np
 import pytest
 
@@ -69,6 +73,19 @@ def test_shards_of_another_renderer_are_never_taken_for_the_same_set(tmp_path, m
         renders.write_shard(plan, tmp_path, 2)
     with pytest.raises(ValueError, match="shard-00002.h5 belongs to another set or renderer"):
         load_set(tmp_path, "people", ("image",))
+
+
+def test_a_killed_renderer_ends_the_command_in_one_sentence(people, tmp_path):
+    def kill_the_first_worker():
+        while not (workers := multiprocessing.active_children()):
+            time.sleep(0.01)
+        workers[0].kill()
+
+    threading.Thread(target=kill_the_first_worker, daemon=True).start()
+    with pytest.raises(ChildProcessError, match="a rendering process was killed: run the command again"):
+        write_set(PEOPLE, tmp_path, workers=2)
+    write_set(PEOPLE, tmp_path, workers=1)
+    assert sha256(shard_path(tmp_path, 0)) == sha256(shard_path(people, 0))
 
 
 def test_a_folder_of_another_plan_is_refused(people):
