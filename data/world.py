@@ -32,19 +32,19 @@ def device_of(name: str | torch.device | None) -> torch.device:
         return torch.device("cpu")
     if device.type != "cuda" or (device.index or 0) >= gpus:
         raise ValueError(f"--device is {name}, but this machine has {gpus} CUDA devices: give cpu, or leave it out")
-    if device.index is None and processes() > 1:
+    if device.index is None and world_size() > 1:
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) % gpus)
     return device
 
 
-def processes() -> int:
+def world_size() -> int:
     """How many processes torchrun has started, 1 without it."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def join_world(backend: str = "gloo") -> tuple[int, int]:
     """Joins the processes that torchrun has started, if any. Returns (rank, world size)."""
-    if processes() > 1 and not dist.is_initialized():
+    if world_size() > 1 and not dist.is_initialized():
         dist.init_process_group(backend)
     return place()
 

@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from data.command import run
 from data.weights import load_network as read_network
-from data.world import device_of, join_world, leave_world, processes
+from data.world import device_of, join_world, leave_world, world_size
 from hairnet.judges import JudgeFiles
 from hairnet.lesson import Lesson
 from hairnet.model import save_hairnet
@@ -82,7 +82,7 @@ def main(
     """
     place = device_of(device)
     amp = has_bfloat16(place) if amp is None else amp
-    recipe = recipe_for(preset, steps, batch, lr, seed, amp, processes())
+    recipe = recipe_for(preset, steps, batch, lr, seed, amp, world_size())
     if checkpoint_every < 1:
         raise ValueError(f"--checkpoint-every is {checkpoint_every}: it counts steps and is at least 1")
     if place.index is not None:

@@ -26,13 +26,11 @@ from tqdm import tqdm
 from data.command import parse_seeds, run, sentence
 from data.files import sweep_temporaries, write_json
 from data.shards import check_same, read_arrays, read_attrs, shard_index, shard_paths
+from data.workers import MALLOC
+from data.world import cores, device_of, settle, world_size
 from synth.generator import load_generator, precision_error
 from synth.seeds import latents
 from synth.shard import Sampling, make_shard
-
-# glibc gives freed tensors back to the system and faults their pages in again on every pass; when it keeps them,
-# synthesis on one core is up to 1.3 times as fast at 64 px, 1.6 times at 256 px. A process reads this as it starts.
-MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
 
 ERROR_FACES = 4  # of these, how far another dtype is from fp32
 
@@ -56,7 +54,7 @@ def main(
     """Samples faces into shards: out/shard-00000.h5 with seed, w and image of each.
 
     Stopped at any moment, the same command goes on with the shards that are missing. Under torchrun every process makes
-    its share of the shards.
+    its share of the shards; the figures in out/sample.json are then those of the first process.
 
     Args:
         generator: "builtin" or a file (python -m synth.inspect FILE tells whether it is read)
@@ -89,7 +87,8 @@ def main(
         device=device,
     )
     if _rank() == 0:
-        write_json(out / "sample.json", figures)
+        if figures["made"] or not (out / "sample.json").exists():  # else what was measured stays
+            write_json(out / "sample.json", figures)
         if error := figures["dtype_error"]:
             print(f"{dtype} is within {error['largest']:.1e} of fp32 (rms {error['rms']:.1e}, of [-1, 1], first faces)")
         print(f"{figures['made']} images made, {figures['found']} were there, in {out}")
@@ -134,7 +133,7 @@ def sample(
     missing = _missing(out, sampling, wanted)
     _check_space(out, sampling, sum(len(wanted[index]) for index in missing))
     # Shared by position among all shards, not among the missing ones: processes may look while others are writing.
-    own = sorted(wanted)[_rank() :: int(os.environ.get("WORLD_SIZE", 1))]
+    own = sorted(wanted)[_rank() :: world_size()]
     todo = {index: wanted[index] for index in own if index in missing}
 
     error = precision_error(G.to(devices[0]), ws.to(devices[0]), noise) if todo and dtype != "fp32" else None
@@ -147,7 +146,7 @@ def sample(
     found = sum(len(wanted[index]) for index in own) - made
     rate = made / seconds if made else None
     figures = {"made": made, "found": found, "seconds": seconds, "images_per_second": rate}
-    return {**figures, "devices": devices, "dtype_error": error}
+    return {**figures, "processes": world_size(), "devices": devices, "dtype_error": error}
 
 
 def _run_workers(sampling: Sampling, out: Path, todo: dict[int, list[int]], devices: list[str]) -> None:
@@ -193,11 +192,7 @@ def _work(
             progress.value += count
 
     try:
-        torch.set_num_threads(1)
-        torch.backends.cudnn.benchmark = False
-        torch.backends.cudnn.deterministic = True
-        torch.backends.cudnn.allow_tf32 = False
-        torch.backends.cuda.matmul.allow_tf32 = False
+        settle()
         with torch.inference_mode():
             G = load_generator(sampling.generator, device=device, dtype=sampling.dtype)
             if sampling.compiled:
@@ -237,20 +232,13 @@ def _missing(out: Path, sampling: Sampling, wanted: dict[int, list[int]]) -> set
 def _devices(device: str | None, workers: int | None) -> list[str]:
     """One entry per worker process."""
     local, count = int(os.environ.get("LOCAL_RANK", 0)), int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-    gpus = torch.cuda.device_count()
-    try:
-        chosen = torch.device(device or ("cuda" if gpus else "cpu"))
-    except RuntimeError as error:
-        raise ValueError(f"--device is cpu, cuda or cuda:1, not {device!r}") from error
-    if chosen.type == "cpu":
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return ["cpu"] * (workers or max(1, cores // count))
-    if chosen.type != "cuda" or (chosen.index or 0) >= gpus:
-        raise ValueError(f"--device {device} is not there: this machine has {gpus} CUDA devices; leave the flag out")
+    if device_of(device).type == "cpu":
+        return ["cpu"] * (workers or max(1, cores() // count))
     if workers is not None:
         raise ValueError("--workers is for the CPU, a GPU has one process: leave it out or give --device cpu")
-    if chosen.index is not None:
-        return [str(chosen)]
+    if device is not None and torch.device(device).index is not None:
+        return [device]
+    gpus = torch.cuda.device_count()
     return [f"cuda:{k}" for k in range(gpus)][local % gpus :: count]
 
 

@@ -103,6 +103,14 @@ def test_a_killed_command_resumes_with_other_workers_to_the_same_bytes(
     assert figures["found"] > 0 and figures["made"] + figures["found"] == SEEDS
 
 
+def test_a_command_with_nothing_left_to_do_keeps_the_measured_rate(network: str, tmp_path: Path, capsys):
+    for _ in range(2):
+        main(generator=network, seeds="0-9", out=tmp_path, workers=1, device="cpu")
+    assert "0 images made, 10 were there" in capsys.readouterr().out
+    figures = json.loads((tmp_path / "sample.json").read_text())
+    assert figures["made"] == 10 and figures["images_per_second"] > 0 and figures["processes"] == 1
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 def test_a_killed_worker_ends_the_command_with_a_sentence(network: str, tmp_path: Path, checkout: Path):
@@ -214,8 +222,8 @@ def test_a_shard_with_fewer_seeds_than_asked_for_is_never_taken_as_complete(netw
         ({"shard_size": 0}, "--shard-size is 1 to"),
         ({"micro_batch": 0}, "--micro-batch is 1 to"),
         ({"workers": 0}, "--workers is 1 to"),
-        ({"device": "cuda:99"}, "--device cuda:99 is not there"),
-        ({"device": "tpu!"}, "--device is cpu, cuda or cuda:1"),
+        ({"device": "cuda:99"}, "--device is cuda:99, but this machine has"),
+        ({"device": "tpu!"}, "--device is tpu!: it must be cpu, cuda"),
     ],
 )
 def test_flags_out_of_range_are_refused_before_any_work(network: str, tmp_path: Path, changes: dict, rule: str):
