@@ -62,6 +62,7 @@ builtin: setup
 	$(RUN_PYTHON) recipes.renders --set faces --out runs/renders/faces
 	$(RUN_PYTHON) recipes.renders --set people --out runs/renders/people
 	$(RUN_PYTHON) recipes.parser --renders runs/renders/faces
+	$(RUN_PYTHON) recipes.pose --renders runs/renders/faces
 	for kind in embedder embedder-loss hair; do \
 	    $(RUN_PYTHON) recipes.identity --kind $$kind --renders runs/renders/people || exit 1; done
 	$(RUN_PYTHON) recipes.generator_data --out runs/renders/pairs

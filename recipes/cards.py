@@ -16,6 +16,7 @@ from data.weights import INDEX, WEIGHTS, builtin, load_network
 ABOUT = {
     "generator": "StyleGAN2 of the built-in world: heads with hair, 64 px, from z.",
     "parser": "19 classes of CelebAMask-HQ in an aligned crop; finds the hair.",
+    "pose": "68 landmarks and yaw, pitch, roll of an aligned crop.",
     "embedder": "Identity, ArcFace-trained. It only ever scores; no loss has used it.",
     "embedder-loss": "Identity, ArcFace-trained: another architecture, other persons. For losses.",
     "hair": "Hair descriptor, ArcFace-trained with hairstyles as classes: same hair, same vector. For losses.",

@@ -151,7 +151,7 @@ def main(
     renders: Path = Path("runs/renders/people"),
     out: Path | None = None,
     state: Path | None = None,
-    steps: int = 3000,
+    steps: int = 2000,
     batch: int = 64,
     rate: float = 2e-3,
     seed: int = 0,

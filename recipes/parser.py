@@ -91,7 +91,7 @@ def main(
     renders: Path = Path("runs/renders/faces"),
     out: Path = WEIGHTS / "parser.safetensors",
     state: Path = Path("runs/recipes/parser"),
-    steps: int = 1600,
+    steps: int = 1400,
     batch: int = 48,
     rate: float = 4e-3,
     seed: int = 0,

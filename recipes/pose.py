@@ -86,7 +86,7 @@ def main(
     renders: Path = Path("runs/renders/faces"),
     out: Path = WEIGHTS / "pose.safetensors",
     state: Path = Path("runs/recipes/pose"),
-    steps: int = 1600,
+    steps: int = 1400,
     batch: int = 48,
     rate: float = 3e-3,
     seed: int = 0,

@@ -1,7 +1,7 @@
 """Training renders of procedural heads, as shards beside each other in a folder.
 
-    python -m recipes.renders --set faces  --out runs/renders/faces     # for the parser: 6,000 heads
-    python -m recipes.renders --set people --out runs/renders/people    # for the embedders: 2,400 persons
+    python -m recipes.renders --set faces  --out runs/renders/faces     # for parser and pose: 4,800 heads
+    python -m recipes.renders --set people --out runs/renders/people    # for the embedders: 3,000 persons
 
 `faces`: independent heads. Columns: image (N, S, S, 3) uint8, labels (N, S, S) uint8 in CelebAMask-HQ's order, yaw,
 pitch, roll (N,) float32 degrees, landmarks68 (N, 68, 2) float32 pixels, seed (N,) int64.
@@ -167,7 +167,7 @@ def main(
     set: Literal["faces", "people"],
     out: Path,
     heads: int | None = None,
-    wigs: int = 4,
+    wigs: int = 3,
     poses: int | None = None,
     size: int = 64,
     first: int = 0,
@@ -179,7 +179,7 @@ def main(
     Args:
         set: faces (independent heads with labels) or people (persons x hairstyles)
         out: folder for the shards
-        heads: faces: number of heads, default 6000; people: number of persons and of hairstyles, default 2400
+        heads: faces: number of heads, default 4800; people: number of persons and of hairstyles, default 3000
         wigs: people: how many hairstyles each person wears
         poses: renders of each head in different poses, which share two thirds of the work (none: faces 1, people 2)
         size: side of the renders in pixels, 16 to 1024
@@ -187,7 +187,7 @@ def main(
         shard_size: renders per file
         workers: processes, one thread each (none: one per core)
     """
-    heads = heads or (6_000 if set == "faces" else 2_400)
+    heads = heads or (4_800 if set == "faces" else 3_000)
     poses = poses or (1 if set == "faces" else 2)
     plan = Plan(set, heads, wigs if set == "people" else 1, poses, size, first, shard_size)
     write_set(plan, out, workers)
