@@ -51,8 +51,11 @@ train: directions
 	$(RUN_PYTHON) hairnet.train --pairs $(RUN)/pairs --generator $(GENERATOR) --out $(RUN)/hairnet --preset $(PRESET) \
 	    $(if $(STEPS),--steps $(STEPS))
 
+# The network of the run where it has been trained, the shipped one otherwise.
+evaluate: NETWORK = $(wildcard $(RUN)/hairnet/hairnet.safetensors)
 evaluate: setup
-	$(RUN_PYTHON) evaluation.retrieval --gallery 1000 --queries 200
+	$(RUN_PYTHON) evaluation.retrieval --gallery 1000 --queries 200 --out $(RUN)/evaluation \
+	    $(if $(NETWORK),--network $(NETWORK) --generator $(GENERATOR))
 
 weights: setup
 	$(RUN_PYTHON) data.public $(if $(FETCH),--name $(FETCH))

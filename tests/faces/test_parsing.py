@@ -72,11 +72,8 @@ def test_a_network_of_another_kind_or_size_is_refused(parser, tmp_path):
 
 
 def test_the_built_in_parser_finds_hair_above_skin():
-    from data.weights import WEIGHTS
     from synth.heads import Head, render
 
-    if not (WEIGHTS / "parser.safetensors").is_file():
-        pytest.skip("the built-in parser is not made yet: run `make builtin`")
     renders = [render(Head.sample(seed), 64) for seed in range(9_000_000, 9_000_006)]
     x = torch.from_numpy(np.stack([r.image for r in renders])).permute(0, 3, 1, 2).float() / 127.5 - 1
     labels = load_parser(device="cpu").labels(x).numpy()

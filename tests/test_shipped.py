@@ -1,0 +1,55 @@
+"""The product as it is shipped: every network loads, and they belong together."""
+
+import numpy as np
+import pytest
+import torch
+
+from data.files import read_json
+from data.images import to_tensor
+from data.weights import INDEX, WEIGHTS, builtin, load_network
+from directions.direction import load_directions
+from evaluation.retrieval import open_setup
+from faces import load_embedder, load_parser
+from faces.landmarks import load_pose_network
+from hairnet import load_network as load_hairnet
+from synth import load_generator
+from synth.heads import Head, render
+
+LOADERS = {
+    "generator": lambda: load_generator("builtin", "cpu"),
+    "parser": lambda: load_parser("builtin", "cpu"),
+    "embedder": lambda: load_embedder("builtin", "cpu"),
+    "embedder-loss": lambda: load_embedder("builtin-loss", "cpu"),
+    "hair": lambda: load_embedder("builtin-hair", "cpu"),
+    "pose": lambda: load_pose_network("builtin", "cpu"),
+    "hairnet": lambda: load_hairnet("builtin", "cpu"),
+}
+SHIPPED = [path.removesuffix(".safetensors") for path in read_json(WEIGHTS / INDEX) if path.endswith(".safetensors")]
+
+
+def test_what_the_commands_take_by_default_is_shipped():
+    assert {"generator", "parser", "embedder", "embedder-loss", "hair", "hairnet"} <= set(SHIPPED)
+
+
+@pytest.mark.parametrize("kind", SHIPPED)
+def test_every_shipped_network_is_of_its_kind_and_loads(kind):
+    assert load_network(builtin(kind))[1]["kind"] == kind
+    LOADERS[kind]()
+
+
+def test_every_shipped_direction_belongs_to_the_shipped_generator():
+    directions = load_directions("builtin", load_generator("builtin", "cpu"))
+    assert {"yaw", "hair_length", "hair_volume", "hair_lightness"} <= directions.keys()
+
+
+def test_the_shipped_scorer_may_judge_the_shipped_network():
+    assert open_setup("builtin", None, "builtin", 1.0, "cpu").embedder == builtin("embedder")
+
+
+def test_the_shipped_network_draws_another_picture_for_other_hair():
+    net = load_hairnet("builtin", "cpu")
+    renders = np.stack([render(Head.sample(seed), net.generator.resolution).image for seed in (1, 2)])
+    crops = to_tensor(renders)
+    pictures = net.pictures(net.codes(face=crops[:1].expand(2, -1, -1, -1), hair=crops))
+    assert pictures.shape == crops.shape and torch.isfinite(pictures).all()
+    assert not torch.equal(pictures[0], pictures[1])
