@@ -192,6 +192,16 @@ def parse_seeds(text: str) -> list[int]:
     return list(dict.fromkeys(seed for part in ranges for seed in part))
 
 
+def format_seeds(seeds: Sequence[int]) -> str:
+    """Rising seeds -> "0-99,200", what parse_seeds reads."""
+    text, first = [], 0
+    for k, seed in enumerate(seeds):
+        if k + 1 == len(seeds) or seeds[k + 1] != seed + 1:
+            text.append(f"{seeds[first]}-{seed}" if k > first else f"{seed}")
+            first = k + 1
+    return ",".join(text)
+
+
 def program() -> str:
     """The command as the user started it: `python -m synth.sample`."""
     spec = getattr(sys.modules.get("__main__"), "__spec__", None)

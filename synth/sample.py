@@ -23,6 +23,7 @@ from typing import Any, Literal
 import torch
 from tqdm import tqdm
 
+from data import archive
 from data.command import parse_seeds, run, sentence
 from data.files import sweep_temporaries, write_json
 from data.shards import check_same, read_arrays, read_attrs, shard_index, shard_paths
@@ -50,6 +51,7 @@ def main(
     label: int | None = None,
     compile: bool = False,
     device: str | None = None,
+    export_zip: Path | None = None,
 ) -> None:
     """Samples faces into shards: out/shard-00000.h5 with seed, w and image of each.
 
@@ -70,7 +72,10 @@ def main(
         label: class of a class-conditional generator, from 0
         compile: torch.compile first, 1 minute or so per worker, for up to 1.5 times the speed; may change last bits
         device: cpu, cuda or cuda:1; left out: every GPU if there is one
+        export_zip: also write all faces of the folder as a zip in the layout of NVIDIA's dataset_tool
     """
+    if export_zip is not None and world_size() > 1:
+        raise ValueError("--export-zip waits for all shards: run the command again with it, without torchrun, after")
     figures = sample(
         generator,
         parse_seeds(seeds),
@@ -92,6 +97,9 @@ def main(
         if error := figures["dtype_error"]:
             print(f"{dtype} is within {error['largest']:.1e} of fp32 (rms {error['rms']:.1e}, of [-1, 1], first faces)")
         print(f"{figures['made']} images made, {figures['found']} were there, in {out}")
+        if export_zip is not None:
+            archive.export_zip(out, export_zip)
+            print(f"{export_zip}: all images of {out}")
 
 
 def sample(

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
+from data.command import format_seeds
 from data.images import to_pixels
 from data.shards import Array, shard_path, write_arrays
 from synth.networks import Generator
@@ -43,7 +44,7 @@ class Sampling:
     def attrs(self, seeds: list[int], device: str) -> dict[str, Any]:
         """The attributes of a shard: nothing that differs between two runs that make it (time, host, workers)."""
         name = self.generator if self.generator == "builtin" else Path(self.generator).name
-        command = f"python -m synth.sample --generator {name} --seeds {_ranges(seeds)}"
+        command = f"python -m synth.sample --generator {name} --seeds {format_seeds(seeds)}"
         for flag in ("psi", "noise", "image_size", "shard_size", "micro_batch", "dtype"):
             command += f" --{flag.replace('_', '-')} {getattr(self, flag)}"
         label = {}
@@ -114,16 +115,6 @@ def _landed(host: torch.Tensor, event: torch.cuda.Event | None) -> np.ndarray:
     if event is not None:
         event.synchronize()
     return host.numpy()
-
-
-def _ranges(seeds: list[int]) -> str:
-    """Rising seeds -> "0-99,200", what parse_seeds reads."""
-    text, first = [], seeds[0]
-    for seed, following in zip(seeds, [*seeds[1:], None], strict=True):
-        if following != seed + 1:
-            text.append(str(seed) if first == seed else f"{first}-{seed}")
-            first = following if following is not None else 0
-    return ",".join(text)
 
 
 def _version(package: str) -> str:

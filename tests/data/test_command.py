@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from data.command import parse_seeds, run
+from data.command import format_seeds, parse_seeds, run
 
 SCRIPT = '''
 import time
@@ -185,6 +185,11 @@ def test_seeds_are_numbers_and_ranges_each_once():
     assert parse_seeds("0-3,7") == [0, 1, 2, 3, 7]
     assert parse_seeds("7, 5-6,6-8") == [7, 5, 6, 8]
     assert parse_seeds("4294967295") == [4294967295]
+
+
+@pytest.mark.parametrize("text", ["", "7", "0-3", "0-3,7", "1,3,5-6"])
+def test_seeds_are_written_as_they_are_read(text: str):
+    assert format_seeds(parse_seeds(text) if text else []) == text
 
 
 @pytest.mark.parametrize("text", ["", "a", "3-1", "-3", "1,,2", "1.5", "4294967296", "0-99999999", "0--3"])

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +163,21 @@ def test_bfloat16_says_how_far_it_is_from_float32(network: str, tmp_path: Path, 
     assert read_attrs(shard_path(tmp_path, 0))["dtype"] == "bfloat16"
     with pytest.raises(ValueError, match="dtype bfloat16, not float32"):
         sample(network, [0], tmp_path, device="cpu")
+
+
+def test_the_zip_for_other_trainers_has_all_faces_of_the_folder(network: str, tmp_path: Path):
+    for seeds in ("0-9", "10-19"):
+        main(
+            generator=network,
+            seeds=seeds,
+            out=tmp_path / "faces",
+            shard_size=10,
+            workers=1,
+            device="cpu",
+            export_zip=tmp_path / "faces.zip",
+        )
+    with zipfile.ZipFile(tmp_path / "faces.zip") as archive:
+        assert len(archive.namelist()) == 21
 
 
 def test_a_conditional_generator_is_sampled_by_class(tmp_path: Path):

@@ -1,0 +1,115 @@
+"""Are the shards of a folder all there, whole, and as they were written?
+
+python -m data.verify runs/x/faces --seeds 0-99999
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tqdm import tqdm
+
+from data.command import format_seeds, parse_seeds, run
+from data.files import sha256
+from data.shards import altered, attributes_path, read_arrays, read_attrs, shard_index, shard_path, shard_paths
+
+
+@dataclass
+class Findings:
+    """What is wrong in a folder. `again`: the seeds to make again, rising."""
+
+    shards: dict[Path, str] = field(default_factory=dict)
+    measurements: dict[Path, str] = field(default_factory=dict)
+    again: list[int] = field(default_factory=list)
+
+
+def main(folder: Path, *, seeds: str | None = None) -> None:
+    """Reads every shard of a folder against the sha256 of its arrays; says which are missing, truncated or altered.
+
+    Ends with exit code 2, and the seeds to make again, when there are any. Measurements beside the shards are checked
+    as well, also for belonging to them.
+
+    Args:
+        folder: the shards, as `python -m synth.sample --out` writes them
+        seeds: the seeds that should be there, such as 0-99999; left out: no gap between the first shard and the last
+    """
+    found = verify(folder, None if seeds is None else parse_seeds(seeds))
+    for path, reason in (found.shards | found.measurements).items():
+        print(f"{path}: {reason}")
+    if found.shards:
+        flag = f"--seeds {format_seeds(found.again)}" if found.again else "the same seeds"
+        raise ValueError(
+            f"{folder} has {len(found.shards)} missing or damaged shards: delete what is left of them and run "
+            f"synth.sample with {flag}"
+        )
+    if found.measurements:
+        raise ValueError(f"{folder} has {len(found.measurements)} damaged measurements: delete them and measure again")
+    print(f"{folder}: {len(shard_paths(folder))} shards, all as they were written")
+
+
+def verify(folder: Path, seeds: list[int] | None = None) -> Findings:
+    """Reads a folder's shards and measurements; `seeds` that should be there (None: no gaps among the shards)."""
+    paths = shard_paths(folder)
+    if not paths:
+        raise ValueError(f"{folder} has no shards (shard-00000.h5): give a folder that synth.sample has written")
+    found = Findings()
+    for path in tqdm(paths, unit="shards", disable=None):
+        if reason := damage(path):
+            found.shards[path] = reason
+        elif (measured := attributes_path(path)).exists() and (reason := damage_of_measurements(measured, path)):
+            found.measurements[measured] = reason
+    whole = [path for path in paths if path not in found.shards]
+    size = int(read_attrs(whole[0])["shard_size"]) if whole else None
+    owned = _owned(paths, size, seeds)
+    for index, wanted in owned.items():
+        path = shard_path(folder, index)
+        if not path.exists():
+            found.shards[path] = "missing"
+        elif path in whole and seeds is not None:
+            if absent := len(set(wanted) - set(read_arrays(path, ["seed"])["seed"].tolist())):
+                found.shards[path] = f"lacks {absent} of the seeds"
+    found.again = sorted(seed for path in found.shards for seed in owned.get(shard_index(path), ()))
+    return found
+
+
+def damage(shard: Path) -> str | None:
+    """What is wrong with a shard; None when it is as it was written."""
+    try:
+        if changed := altered(shard):
+            return f"altered: {', '.join(changed)}"
+        size, seeds = read_attrs(shard).get("shard_size"), read_arrays(shard, ["seed"])["seed"]
+        if not isinstance(size, int) or size < 1 or not len(seeds) or (seeds // size != shard_index(shard)).any():
+            return "altered: its seeds are not those of its number"
+    except (ValueError, OSError) as error:
+        return f"damaged: {error}"
+    return None
+
+
+def damage_of_measurements(measured: Path, shard: Path) -> str | None:
+    """What is wrong with the measurements beside a shard; None when they are whole and those of that very file."""
+    try:
+        if changed := altered(measured):
+            return f"altered: {', '.join(changed)}"
+        if read_attrs(measured).get("shard_sha256") != sha256(shard):
+            return "measured on another shard"
+    except (ValueError, OSError) as error:
+        return f"damaged: {error}"
+    return None
+
+
+def _owned(paths: list[Path], size: int | None, seeds: list[int] | None) -> dict[int, list[int]]:
+    """The seeds that each shard of the folder should hold, as far as can be known."""
+    if size is None:  # no shard is whole, so nobody knows how many seeds one has
+        return {}
+    if seeds is None:
+        span = range(shard_index(paths[0]), shard_index(paths[-1]) + 1)
+        return {index: list(range(index * size, (index + 1) * size)) for index in span}
+    owned: dict[int, list[int]] = {}
+    for seed in seeds:
+        owned.setdefault(seed // size, []).append(seed)
+    return owned
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,115 @@
+"""Missing, truncated and altered shards are found, and so are the seeds to make again."""
+
+import re
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from data.command import run
+from data.files import sha256
+from data.shards import attributes_path, shard_path, write_arrays
+from data.verify import main, verify
+
+
+def write_shard(folder: Path, index: int, count: int = 10) -> Path:
+    seeds = np.arange(index * 10, index * 10 + count)
+    images = np.random.RandomState(index).randint(0, 256, (count, 8, 8, 3)).astype(np.uint8)
+    path = shard_path(folder, index)
+    arrays = {"seed": seeds, "w": np.full((count, 4), index, np.float32), "image": images}
+    write_arrays(path, arrays, {"generator_sha256": "ab", "psi": 1.0, "noise": "const", "shard_size": 10})
+    measured = {"seed": seeds, "yaw": seeds.astype(np.float32)}
+    write_arrays(attributes_path(path), measured, {"shard_sha256": sha256(path)})
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Shards 0 to 4."""
+    for index in range(5):
+        write_shard(tmp_path, index)
+    return tmp_path
+
+
+def test_whole_shards_are_found_whole(folder: Path, capsys: pytest.CaptureFixture):
+    main(folder, seeds="0-49")
+    assert "5 shards, all as they were written" in capsys.readouterr().out
+    assert not verify(folder).shards
+
+
+def test_a_missing_shard_is_a_gap_or_what_was_asked_for(folder: Path):
+    shard_path(folder, 2).unlink()
+    assert verify(folder).shards == {shard_path(folder, 2): "missing"}
+    assert verify(folder).again == list(range(20, 30))
+    found = verify(folder, seeds=[*range(40), 57, 58])
+    assert list(found.shards) == [shard_path(folder, 2), shard_path(folder, 5)]
+    assert found.again == [*range(20, 30), 57, 58]
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def flip_a_pixel(path: Path) -> None:
+    raw = bytearray(path.read_bytes())
+    with h5py.File(path) as file:
+        place = file["image"].id.get_chunk_info(3).byte_offset + 17
+    raw[place] ^= 1
+    path.write_bytes(raw)
+
+
+def change_w(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        file["w"][1, 2] += 1
+
+
+def rename_from_another(path: Path) -> None:
+    path.write_bytes(shard_path(path.parent, 4).read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (truncate, "damaged: .*not a whole HDF5 file"),
+        (flip_a_pixel, "altered: image"),
+        (change_w, "altered: w"),
+        (rename_from_another, "seeds are not those of its number"),
+        (lambda path: path.write_bytes(b"nothing of the kind"), "damaged"),
+    ],
+)
+def test_a_damaged_shard_is_found_with_its_seeds(folder: Path, change, reason: str, capsys: pytest.CaptureFixture):
+    change(shard_path(folder, 1))
+    with pytest.raises(SystemExit) as ended:
+        run(main, [str(folder)])
+    said = capsys.readouterr()
+    assert ended.value.code == 2 and "run synth.sample with --seeds 10-19" in said.err
+    assert len(said.out.splitlines()) == 1 and re.search(reason, said.out)
+
+
+def test_a_shard_that_lacks_seeds_is_found_when_they_are_asked_for(folder: Path):
+    write_shard(folder, 4, count=7)
+    assert not verify(folder).shards
+    assert verify(folder, list(range(50))).shards == {shard_path(folder, 4): "lacks 3 of the seeds"}
+
+
+def test_measurements_are_of_the_shard_beside_them(folder: Path):
+    other = attributes_path(shard_path(folder, 3))
+    other.write_bytes(attributes_path(shard_path(folder, 1)).read_bytes())
+    truncate(attributes_path(shard_path(folder, 0)))
+    found = verify(folder)
+    assert not found.shards and found.measurements[other] == "measured on another shard"
+    assert "not a whole HDF5 file" in found.measurements[attributes_path(shard_path(folder, 0))]
+    with pytest.raises(ValueError, match="2 damaged measurements: delete them and measure again"):
+        main(folder)
+
+
+def test_when_no_shard_is_whole_nobody_knows_its_seeds(tmp_path: Path):
+    truncate(write_shard(tmp_path, 0))
+    with pytest.raises(ValueError, match="with the same seeds"):
+        main(tmp_path)
+
+
+def test_a_folder_without_shards_is_refused(tmp_path: Path):
+    with pytest.raises(ValueError, match="has no shards"):
+        main(tmp_path)
