@@ -11,14 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 
+import hairnet.train
 from data.command import run
 from data.shards import read_arrays, read_attrs, write_arrays
 from data.weights import load_network as read_network
 from hairnet import load_network
+from hairnet.lesson import Lesson
 from hairnet.recipe import Recipe
 from hairnet.state import LOG, STATE
-from hairnet.train import main, rate_factor, train
+from hairnet.train import main, rate_factor, take_step, train
 
 PAIRS = "{}/pairs-00000.h5"
 
@@ -168,8 +171,81 @@ def test_a_wrong_flag_ends_with_one_sentence_before_anything_runs(world, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
+def spied_on(keep):
+    """`take_step` that hands network and step to `keep` after each step."""
+
+    def step(model, network, ema, optimizer, recipe, number):
+        terms = take_step(model, network, ema, optimizer, recipe, number)
+        keep(network, number)
+        return terms
+
+    return step
+
+
+def train_as_rank(rank: int, size: int, meeting: Path, folder: Path, world, recipe: Recipe) -> None:
+    """One process of a world; leaves the weights and gradients of each step in the folder."""
+
+    def keep(network, number):
+        kept = {name: (p.detach(), p.grad) for name, p in network.named_parameters()}
+        torch.save(kept, folder / f"rank-{rank}-step-{number}.pt")
+
+    torch.set_num_threads(1)
+    hairnet.train.take_step = spied_on(keep)
+    dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=size)
+    train(world.pairs, folder / "out", recipe, str(world.generator), str(world.embedder), str(world.embedder),
+          str(world.parser), 100, "cpu", rank, size)  # fmt: skip
+    dist.destroy_process_group()
+
+
+class BothLessons(torch.nn.Module):
+    """What two processes learn in one step, in one."""
+
+    def __init__(self, lesson):
+        super().__init__()
+        self.lessons = [
+            Lesson(lesson.network, *lesson._teachers, lesson.plan, lesson.seed, rank, world=2) for rank in (0, 1)
+        ]
+
+    def forward(self, step, judged):
+        (loss, terms), (other, _) = (lesson(step, judged) for lesson in self.lessons)
+        return (loss + other) / 2, terms
+
+
+def test_two_processes_take_the_steps_of_one_that_learns_both_shares(world, recipe, tmp_path, monkeypatch):
+    recipe = dataclasses.replace(recipe, steps=2, unjudged=0.0)
+    processes = [
+        multiprocessing.get_context("spawn").Process(
+            target=train_as_rank, args=(rank, 2, tmp_path / "meeting", tmp_path, world, recipe)
+        )
+        for rank in (0, 1)
+    ]
+    for process in processes:
+        process.start()
+
+    alone = {}
+
+    def step(model, network, *rest):
+        terms = take_step(BothLessons(model), network, *rest)
+        alone[rest[-1]] = {name: p.grad.clone() for name, p in network.named_parameters()}
+        return terms
+
+    monkeypatch.setattr("hairnet.train.take_step", step)
+    run_training(world, tmp_path / "alone", recipe)
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+
+    for number in range(2):
+        ranks = [torch.load(tmp_path / f"rank-{rank}-step-{number}.pt", weights_only=True) for rank in (0, 1)]
+        for name, (weight, gradient) in ranks[0].items():
+            assert torch.equal(weight, ranks[1][name][0])
+            if number == 0:  # later, Adam has made much of what was rounding
+                difference = (gradient - alone[number][name]).norm()
+                assert difference < 1e-3 * alone[number][name].norm() + 1e-6, name
+
+
 @pytest.mark.slow
-def test_two_processes_train_one_network(world, checkout, tmp_path):
+def test_torchrun_trains_a_network_that_loads(world, checkout, tmp_path):
     many = tmp_path / "pairs"
     arrays = {name: np.concatenate([x] * 4) for name, x in read_arrays(PAIRS.format(world.pairs)).items()}
     write_arrays(many / "pairs-00000.h5", arrays, read_attrs(PAIRS.format(world.pairs)))
@@ -178,4 +254,5 @@ def test_two_processes_train_one_network(world, checkout, tmp_path):
              "parser": world.parser, "steps": 4, "batch": 16, "device": "cpu", "amp": "false"}  # fmt: skip
     words = [f"--{name}={value}" for name, value in flags.items()]
     subprocess.run([*launch, "hairnet.train", *words], cwd=checkout, check=True, capture_output=True)
-    assert (tmp_path / "hairnet.safetensors").exists()
+    net = load_network(tmp_path / "hairnet.safetensors", "cpu")
+    assert net.config["recipe"]["plan"] | {"weights": 0} == {"batch": 16, "pictures": 4, "swaps": 4, "weights": 0}
