@@ -1,107 +1,156 @@
-"""How clean the edits are: along the SVM's normal, along its edit vector, and along the turn that keeps the hair.
+"""The directions of a generator in figures, each beside what is asked of it.
 
-    python -m benchmarks.directions                # samples 2048 faces of the built-in generator first
-    python -m benchmarks.directions --faces runs/demo/faces
+    python -m benchmarks.directions                     # samples 4096 faces of the built-in generator first
+    python -m benchmarks.directions --count 20480
 
-For each way to turn a head: the largest change of another attribute that comes with one SD of yaw, and how far w then
-lies from the samples (Mahalanobis, SD). Beside the drift of the hair within pairs stands that of rendered heads that
-truly turned: no measurement of the same hair from another side can be expected to do better. Then faces/s of measuring.
+Runs directions.measure, fit, compare and pairs as their commands do; then edits faces of other seeds to asked angles,
+and fits a direction on 100,000 codes of 512 numbers. Beside the drift of the hair within pairs stands that of rendered
+heads that truly turned: no measurement of the same hair from another side can be expected to do better.
 """
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 
 from data.command import run
 from data.files import write_json
 from data.shards import Shards
 from directions.attributes import HAIR_ATTRIBUTES, Measurer
-from directions.calibrate import PLACES, calibrate
-from directions.linear import fit_linear, held_out, ridge_slope
+from directions.compare import compare, comparison
+from directions.direction import Direction, load_direction
+from directions.edit import edit
+from directions.fit import fit_directions
+from directions.instruments import Columns, Instruments
+from directions.likeness import Describer
+from directions.linear import bootstrap_interval, fit_linear, held_out
 from directions.measure import measure_shards
 from directions.measured import open_faces
-from directions.pairs import verify, yaw_gaps
-from directions.pool import Columns
-from directions.vectors import edit_vector
+from directions.pairs import make_pairs, yaw_gaps
+from directions.pool import MeasuringPool
+from directions.report import aligned, matrix, table
+from synth import latents
 from synth.heads import Head, render_poses
 from synth.sample import sample
 
-FACES = 2048
-FIRST = 22_000_000  # first seed of the rendered heads: no set for training reaches it
-REACH = 35.0  # degrees of yaw between which the rendered heads turn
-EDITED = 48
-KEPT = "edit vector, hair kept"
-MAX_GAP = 40.0
+FIRST = 22_000_000  # first seed of faces and heads that no set for training reaches
+ANGLES = (-30.0, -15.0, 0.0, 15.0, 30.0)
+EDITED = 100  # faces moved to all of these angles
+PSI = 0.7  # of them: what directions.edit takes
+REACH, MAX_GAP = 35.0, 40.0  # degrees: yaws and turns of the rendered heads
+CODES, WIDTH = 100_000, 512
 
 
 def main(
     *,
     faces: Path | None = None,
+    count: int = 4096,
     heads: int = 64,
     generator: str = "builtin",
     parser: str = "builtin",
-    out: Path = Path("runs/benchmarks/directions.json"),
+    out: Path = Path("runs/benchmarks/directions"),
 ) -> None:
-    """Prints leakage, drift and speed.
+    """Prints how well directions, edits and pairs do.
 
     Args:
-        faces: folder of measured faces; None: samples and measures some beside `out`
+        faces: folder of measured faces; None: samples and measures some in `out`
+        count: number of faces to sample
         heads: rendered heads for the drift of a true turn
         generator: "builtin" or the checkpoint that made the faces
         parser: "builtin" or the path of a face parser
-        out: the same figures as JSON
+        out: folder for all results, figures.json among them
     """
     if faces is None:
-        faces = out.parent / "directions" / "faces"
-        sample(generator, list(range(FACES)), faces, device="cpu")
+        faces = out / "faces"
+        sample(generator, list(range(count)), faces)
     measure_shards(faces, parser=parser)
-    known, _, render = open_faces(Shards(faces), generator, parser, None)
-    measure = Measurer(parser)
+    report = fit_directions(faces, out / "directions", generator=generator, parser=parser)
+    print(f"{table(report)}\n\n{matrix(report)}\n")
+    known, network, render = open_faces(Shards(faces), generator, parser, None)
+    yaw = load_direction(out / "directions" / "yaw.json", network)
+    with MeasuringPool(parser) as pool:
+        tools = Instruments(render, pool, Describer())
+        ways, _ = compare(known, "yaw", tools)
+        edits = asked_and_measured(network, yaw, tools)
+    print(f"for one SD of yaw:\n{comparison(ways)}\n")
+    pairs = make_pairs(faces, out / "directions", out / "pairs", generator=generator, parser=parser)
     started = time.perf_counter()
-    measure(Shards(faces).images(np.arange(256)))
-    figures: dict = {"faces_per_second": 256 / (time.perf_counter() - started), "ways": {}}
-
-    values = known.columns["yaw"]
-    sound = np.isfinite(values)
-    test = held_out(known.seeds)
-    fit = fit_linear(known.w[sound], values[sound], test[sound], 0.0)
-    train = known.w[~test]
-    scores = known.w.astype(np.float64) @ fit.ridge + fit.ridge_intercept
-    places = np.percentile(scores, PLACES)
-    kept = [_slope(known.w[~test], known.columns[name][~test]) for name in HAIR_ATTRIBUTES]
-    ways = {
-        "normal of the SVM": fit.normal / np.linalg.norm(fit.normal),
-        "edit vector": edit_vector(train, fit.normal)[0],
-        KEPT: edit_vector(train, fit.normal, np.stack(kept))[0],
-    }
-    precision = np.linalg.pinv(np.cov(train.T.astype(np.float64)), hermitian=True)
-    print(f"{'one SD of yaw along the':<25} largest leak   distance of w")
-    for name, vector in ways.items():
-        w, score = known.w[test][:EDITED], scores[test][:EDITED]
-        found = calibrate(w, score, fit.ridge @ vector, places, vector, "yaw", known.sd, render, measure)
-        leak = max(abs(leak["slope"]) for leak in found.leakage.values())
-        length = known.sd["yaw"] / found.step
-        distance = length * float(np.sqrt(vector @ precision @ vector))
-        figures["ways"][name] = found.figures | {"largest_leak": leak, "mahalanobis": distance}
-        print(f"{name:<25} {leak:.3f} SD       {distance:.2f} SD")
-
-    rows = np.flatnonzero(test & sound)[-heads:]
-    gaps = yaw_gaps(known.seeds[rows], values[rows].astype(np.float64), (-REACH, REACH), MAX_GAP)
-    lengths = gaps / figures["ways"][KEPT]["step"]
-    w_hair = (known.w[rows] + lengths[:, None] * ways[KEPT]).astype(np.float32)
-    pairs, _ = verify(known.w[rows], w_hair, gaps, known.sd, render, measure)
-    true = true_turns(heads, render.size, measure)
-    figures |= {"pairs": pairs["drift"], "rendered_heads": {}}
+    fit_codes()
+    figures = {"edits": edits, "seconds_100k": time.perf_counter() - started, "ways": ways, "pairs": pairs}
+    print(aligned(shown(report, figures)))
+    true = true_turns(heads, render.size, Measurer(parser))
     print(f"\n{'drift within pairs, SD':<25} turned in w   truly turned")
     for name in HAIR_ATTRIBUTES:
         drift = float(np.sqrt(np.nanmean((true[name][:, 1] - true[name][:, 0]) ** 2)) / known.sd[name])
-        figures["rendered_heads"][name] = drift
+        figures[f"true_drift_{name}"] = drift
         print(f"{name:<25} {pairs['drift'][name]['rms_sd']:.2f}          {drift:.2f}")
-    print(f"\nmeasuring: {figures['faces_per_second']:.0f} faces/s in one process")
-    write_json(out, figures)
+    write_json(out / "figures.json", figures)
+
+
+def shown(report: dict[str, Any], figures: dict[str, Any]) -> list[list[str]]:
+    """Rows of what, figure and what is asked."""
+    found, ways, pairs, edits = report["directions"], figures["ways"], figures["pairs"], figures["edits"]
+
+    def cosine(way: str, name: str) -> str:
+        one = ways[way]["likeness"][name]
+        return f"{one['cosine']:.3f} ({one['cosine_95'][0]:.3f}-{one['cosine_95'][1]:.3f})"
+
+    yaw = found["yaw"]
+    plain, kept = ("covariance", "conditional")
+    return [
+        ["what", "figure", "asked"],
+        ["yaw, accuracy and AUC held out", f"{yaw['accuracy']:.3f}, {yaw['auc']:.4f}", ">= 0.93, >= 0.98"],
+        *(
+            [f"{name}, AUC held out", f"{found[name]['auc']:.3f}", ">= 0.95"]
+            for name in ("hair_length", "hair_lightness")
+        ),
+        ["yaw edits, slope of measured on asked", f"{edits['slope']:.3f}", "0.9 to 1.1"],
+        ["yaw edits, median error", f"{edits['median_error']:.1f} deg", "<= 4 deg"],
+        ["hair kept by one SD of yaw", cosine(kept, "hair"), ""],
+        ["  by a random step as visible", cosine("random, as visible", "hair"), "clearly less"],
+        ["  by a random step as long in W", cosine("random, as long", "hair"), ""],
+        ["hair kept, plain and conditional", f"{cosine(plain, 'hair')}, {cosine(kept, 'hair')}", "not worse"],
+        ["person kept, plain and conditional", f"{cosine(plain, 'identity')}, {cosine(kept, 'identity')}", "not worse"],
+        [
+            "RMS leak, plain and conditional",
+            ", ".join(f"{ways[way]['leak_rms']:.3f} SD" for way in (plain, kept)),
+            "less",
+        ],
+        ["fit on 100,000 x 512", f"{figures['seconds_100k']:.0f} s", "<= 60 s"],
+        ["pairs accepted", f"{pairs['pairs']:,} of {pairs['faces']:,}", ""],
+        ["pairs nearer than 5 % of strangers", f"{pairs['hair']['nearer_than_strangers']:.1%}", ">= 95 %"],
+    ]
+
+
+def asked_and_measured(network: Any, yaw: Direction, tools: Instruments) -> dict[str, Any]:
+    """Yaw edits of new faces to fixed angles: slope of measured on asked, median error, both with intervals."""
+    seeds = list(range(FIRST, FIRST + EDITED))
+    w = network.mapping(latents(seeds, network.z_dim).to(network.w_avg.device), psi=PSI)[:, 0]
+    start = torch.from_numpy(yaw.estimate(w.cpu().numpy()))
+    measured = [tools.measure(tools.render(edit(w, yaw, angle - start).cpu().numpy()))["yaw"] for angle in ANGLES]
+    pairs = np.stack(
+        [np.stack([np.full(EDITED, angle), got], axis=1) for angle, got in zip(ANGLES, measured, strict=True)]
+    )
+    pairs = pairs.transpose(1, 0, 2)  # (faces, angles, asked and measured)
+    return {
+        "slope": _slope(pairs),
+        "slope_95": bootstrap_interval(pairs, _slope),
+        "median_error": _error(pairs),
+        "median_error_95": bootstrap_interval(pairs, _error),
+        "found": float(np.isfinite(pairs).mean()),
+    }
+
+
+def fit_codes() -> None:
+    """A fit of the size that a StyleGAN2 of 1024 px asks for, of a noisy linear attribute."""
+    random = np.random.RandomState(0)
+    w = random.randn(CODES, WIDTH).astype(np.float32) * np.logspace(0, -1.5, WIDTH, dtype=np.float32)
+    score = w @ random.randn(WIDTH)
+    fit_linear(w, score + 0.7 * score.std() * random.randn(CODES), held_out(np.arange(CODES)), 0.0)
 
 
 def true_turns(heads: int, size: int, measure: Measurer) -> Columns:
@@ -115,10 +164,14 @@ def true_turns(heads: int, size: int, measure: Measurer) -> Columns:
     return {name: column.reshape(-1, 2) for name, column in measure(np.stack(images)).items()}
 
 
-def _slope(w: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Slope of an attribute on w, from the faces on which it was measured."""
-    sound = np.isfinite(values)
-    return ridge_slope(w[sound], values[sound])
+def _slope(pairs: np.ndarray) -> float:
+    asked, got = pairs[np.isfinite(pairs).all(axis=2)].T
+    return float(np.polyfit(asked, got, 1)[0])
+
+
+def _error(pairs: np.ndarray) -> float:
+    asked, got = pairs[np.isfinite(pairs).all(axis=2)].T
+    return float(np.median(np.abs(got - asked)))
 
 
 if __name__ == "__main__":

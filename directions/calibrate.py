@@ -7,18 +7,17 @@ renders and what measures are arguments: any picture maker and any scorer will d
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from directions.curve import Curve, rising_curve
-from directions.linear import bootstrap_interval
-from directions.pool import Measure
+from directions.instruments import Instruments
+from directions.linear import bootstrap_interval, held_out
+from directions.measured import MeasuredFaces
 
-Render = Callable[[np.ndarray], np.ndarray]  # (N, w_dim) float32 -> (N, H, W, 3) uint8
-
+CALIBRATED = 48  # held-out samples that are edited, rendered and measured
 PLACES = (1, 10, 30, 50, 70, 90, 99)  # percentiles of the samples' scores
 LEAST_MEASURED = 3  # samples that a mean or a slope needs
 
@@ -59,6 +58,31 @@ class Calibration:
         }
 
 
+def calibrate_on(
+    sample: MeasuredFaces,
+    attribute: str,
+    vector: np.ndarray,
+    slope: np.ndarray,
+    intercept: float,
+    tools: Instruments,
+) -> Calibration:
+    """Calibrates a unit `vector` on some held-out faces, over the scores `slope` @ w + `intercept` of all faces.
+
+    ValueError when the attribute does not rise along the vector.
+    """
+    scores = sample.w.astype(np.float64) @ slope + intercept
+    places = np.percentile(scores, PLACES)
+    gain = float(slope @ vector)
+    if gain <= 0 or places[0] == places[-1]:
+        raise ValueError("its linear models contradict each other, so it is not linear in w")
+    chosen = np.flatnonzero(held_out(sample.seeds) & np.isfinite(sample.columns[attribute]))[:CALIBRATED]
+    w, score = sample.w[chosen], scores[chosen]
+    calibration = calibrate(w, score, gain, places, vector, attribute, sample.sd, tools)
+    if not calibration.works:
+        raise ValueError("moving along it has no measurable effect on rendered faces")
+    return calibration
+
+
 def calibrate(
     w: np.ndarray,
     score: np.ndarray,
@@ -67,8 +91,7 @@ def calibrate(
     vector: np.ndarray,
     attribute: str,
     sd: dict[str, float],
-    render: Render,
-    measure: Measure,
+    tools: Instruments,
 ) -> Calibration:
     """Renders and measures samples moved along `vector` to every place of the score.
 
@@ -77,8 +100,10 @@ def calibrate(
     """
     lengths = (places[None, :] - score[:, None]) / gain
     moved = w[:, None, :] + lengths[:, :, None] * vector
-    images = render(moved.reshape(-1, w.shape[1]).astype(np.float32))
-    measured = {name: column.reshape(lengths.shape).astype(np.float64) for name, column in measure(images).items()}
+    images = tools.render(moved.reshape(-1, w.shape[1]).astype(np.float32))
+    measured = {
+        name: column.reshape(lengths.shape).astype(np.float64) for name, column in tools.measure(images).items()
+    }
     target = measured[attribute]
     response = _means(target)
     curve = rising_curve(places, response)

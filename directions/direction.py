@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 import re
 from dataclasses import dataclass
@@ -81,6 +82,14 @@ def save_direction(direction: Direction, path: str | Path) -> None:
     content = {field.name: getattr(direction, field.name) for field in dataclasses.fields(direction)}
     content["curve"] = {"scores": direction.curve.scores, "values": direction.curve.values}
     write_json(path, content)
+
+
+def fingerprint(direction: Direction) -> str:
+    """sha256 of all that decides where edits lead."""
+    digest = hashlib.sha256()
+    for array in (direction.vector, direction.ridge, direction.curve.scores, direction.curve.values):
+        digest.update(np.append(array, direction.ridge_intercept).tobytes())
+    return digest.hexdigest()
 
 
 def load_direction(path_or_name: str | Path, generator: HasSha256) -> Direction:

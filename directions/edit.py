@@ -15,7 +15,7 @@ import torch
 from data.command import run
 from data.files import write_json
 from data.images import check_image_path, write_image
-from directions.attributes import ATTRIBUTES, DECIMALS, Measurer
+from directions.attributes import DECIMALS, MEASURED, Measurer
 from directions.direction import Direction, load_direction
 from directions.pictures import caption, strip
 from directions.render import Renderer
@@ -45,7 +45,7 @@ def main(
 
     Args:
         seed: of the face
-        attribute: name of the direction: yaw, hair_length, hair_volume or hair_lightness
+        attribute: name of a direction; shipped are yaw, hair_length, hair_volume and hair_lightness
         to: values to move to, in the attribute's unit, with commas between them: -30,-15,0,15,30 degrees
         by: amounts to move by, in the attribute's unit, instead of --to
         generator: "builtin" or a checkpoint
@@ -95,8 +95,8 @@ def edit(ws: torch.Tensor, direction: Direction, by: float | torch.Tensor) -> to
 
 def load_named(attribute: str, directions: str, generator: Any) -> Direction:
     """The direction of an attribute among the shipped ones ("builtin") or in a folder."""
-    if attribute not in ATTRIBUTES:
-        raise ValueError(f"--attribute is {attribute!r}, but it is one of {', '.join(ATTRIBUTES)}")
+    if attribute not in MEASURED:
+        raise ValueError(f"--attribute is {attribute!r}, but it is one of {', '.join(MEASURED)}")
     return load_direction(attribute if directions == "builtin" else Path(directions) / f"{attribute}.json", generator)
 
 

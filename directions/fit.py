@@ -14,21 +14,22 @@ from typing import Any
 import numpy as np
 
 from data.command import run
-from data.files import write_json
+from data.files import read_json, write_json
 from data.images import write_image
 from data.shards import Shards
-from directions.attributes import ATTRIBUTES, CONTROLS
-from directions.calibrate import PLACES, Calibration, Render, calibrate
+from directions.attributes import ATTRIBUTES, MEASURED, others
+from directions.calibrate import Calibration, calibrate_on
 from directions.direction import Direction, load_direction, save_direction
-from directions.linear import fit_linear, held_out, ridge_slope, svm_normal
+from directions.instruments import Instruments
+from directions.likeness import Describer, likeness
+from directions.linear import LinearFit, fit_linear, held_out, ridge_slope, svm_normal
 from directions.measured import MeasuredFaces, open_faces
 from directions.pictures import caption, strip
-from directions.pool import Measure, MeasuringPool
-from directions.vectors import edit_vector
+from directions.pool import MeasuringPool
+from directions.report import REPORT, matrix, table, write_report
+from directions.vectors import distance, edit_vector
 
-REPORT = "report.json"
-CALIBRATED = 48  # held-out samples that are edited, rendered and measured
-SHOWN = 6  # of them in the picture
+SHOWN = 6  # samples in the picture
 HALVES_SEED = 0
 
 
@@ -36,32 +37,47 @@ def main(
     faces: Path,
     *,
     attributes: str = ",".join(ATTRIBUTES),
+    keep: str | None = None,
     out: Path | None = None,
     generator: str = "builtin",
     parser: str = "builtin",
+    identity: str = "builtin",
     band: float = 1.0,
     workers: int | None = None,
     device: str | None = None,
 ) -> None:
     """Fits, calibrates and saves a latent direction for each attribute, with a picture, and reports how good they are.
 
-    Writes ATTRIBUTE.json and ATTRIBUTE.png for each, and report.json. Attributes that are done already are kept.
+    Writes ATTRIBUTE.json and ATTRIBUTE.png for each, report.json and report.html. Attributes done already are kept.
+    Whatever directions.measure measures can have a direction and can be held fixed.
 
     Args:
         faces: folder of shards that directions.measure has measured
-        attributes: names with commas between them: yaw, hair_length, hair_volume, hair_lightness
+        attributes: names with commas between them
+        keep: names of attributes that edits hold fixed, with commas between them; "" none; None: all that are measured,
+            except that hair does not hold hair
         out: folder for the results; None: "directions" beside the folder of faces
         generator: "builtin" or the checkpoint that made the faces
         parser: "builtin" or the path of the face parser that measured them
+        identity: "builtin" or the path of a face embedder, which tells how much edits change the person
         band: share of the training faces that the SVM sees, those farthest from its threshold, above 0 up to 1
         workers: processes that measure; None: one per core
         device: cpu or cuda; None: cuda if there is one
     """
-    out = out or faces.parent / "directions"
     report = fit_directions(
-        faces, out, attributes=attributes, generator=generator, parser=parser, band=band, workers=workers, device=device
+        faces,
+        out or faces.parent / "directions",
+        attributes=attributes,
+        keep=keep,
+        generator=generator,
+        parser=parser,
+        identity=identity,
+        band=band,
+        workers=workers,
+        device=device,
     )
     print(table(report))
+    print(f"\n{matrix(report)}")
     for name, reason in report["failed"].items():
         print(f"no direction for {name}: {reason}")
     if not report["directions"]:
@@ -71,39 +87,55 @@ def main(
 def fit_directions(
     faces: Path,
     out: Path,
+    *,
     attributes: str = ",".join(ATTRIBUTES),
+    keep: str | None = None,
     generator: str = "builtin",
     parser: str = "builtin",
+    identity: str = "builtin",
     band: float = 1.0,
     workers: int | None = None,
     device: str | None = None,
 ) -> dict[str, Any]:
     """Fits every named attribute; the report has {"directions": {name: figures}, "failed": {name: reason}}."""
-    names = parse_attributes(attributes)
+    names = parse_attributes(attributes, "--attributes")
+    kept = None if keep is None else parse_attributes(keep, "--keep")
     if not 0 < band <= 1:
         raise ValueError(f"band is {band}, but it is a share of the faces: above 0 and at most 1")
     sample, network, render = open_faces(Shards(faces), generator, parser, device)
+    describe = Describer(identity, device)
+    settings = (band, kept, describe.sha256)
     report: dict[str, Any] = {"faces": len(sample.seeds), "psi": sample.psi, "directions": {}, "failed": {}}
     with MeasuringPool(parser, device, workers) as measure:
+        tools = Instruments(render, measure, describe)
         for name in names:
-            direction = _kept(out / f"{name}.json", network, sample, band)
+            direction = _done(out / f"{name}.json", network, sample, settings)
             if direction is None:
                 try:
-                    direction, calibration = fit_direction(sample, name, render, measure, band)
+                    direction, calibration = fit_direction(sample, name, tools, band, kept)
                 except ValueError as reason:
                     report["failed"][name] = str(reason)
                     continue
+                direction.figures["data_sha256"] = _fingerprint(sample, settings)
                 write_image(_picture(name, calibration), out / f"{name}.png")
                 save_direction(direction, out / f"{name}.json")
             report["directions"][name] = {"accuracy": direction.accuracy, "n": direction.n} | direction.figures
     write_json(out / REPORT, report)
-    return report
+    write_report(out)
+    return read_json(out / REPORT)
 
 
 def fit_direction(
-    sample: MeasuredFaces, name: str, render: Render, measure: Measure, band: float = 1.0
+    sample: MeasuredFaces,
+    name: str,
+    tools: Instruments,
+    band: float = 1.0,
+    keep: list[str] | None = None,
 ) -> tuple[Direction, Calibration]:
-    """The calibrated direction of one attribute; ValueError with the reason when the faces do not give one."""
+    """The calibrated direction of one attribute; ValueError with the reason when the faces do not give one.
+
+    `band`: see fit_linear; `keep`: names of what edits hold fixed, None: those of attributes.others.
+    """
     values = sample.columns[name]
     known = np.isfinite(values)
     if known.sum() < 2:
@@ -112,21 +144,21 @@ def fit_direction(
     test = held_out(seeds)
     threshold = 0.0 if name == "yaw" else float(np.median(values[~test]))
     fit = fit_linear(w, values, test, threshold, band)
-    vector, removed = edit_vector(w[~test], fit.normal, _control_slopes(sample))
-    scores = w.astype(np.float64) @ fit.ridge + fit.ridge_intercept
-    places = np.percentile(scores, PLACES)
-    chosen = np.flatnonzero(test)[:CALIBRATED]
-    gain = float(fit.ridge @ vector)
-    if gain <= 0 or places[0] == places[-1]:
-        raise ValueError("its linear models contradict each other, so it is not linear in w")
-    calibration = calibrate(w[chosen], scores[chosen], gain, places, vector, name, sample.sd, render, measure)
-    if calibration.curve is None or not calibration.works:
-        raise ValueError("moving along it has no measurable effect on rendered faces")
-    figures = fit.figures | calibration.figures | {"keeps": list(CONTROLS), "removed": removed}
-    figures |= {"halves_cosine": _halves_cosine(w[~test], values[~test], threshold, fit.figures["C"])}
+    kept = others(name) if keep is None else [other for other in keep if other != name]
+    slopes = kept_slopes(sample, kept)
+    vector, removed = edit_vector(w[~test], fit.normal, slopes)
+    calibration = calibrate_on(sample, name, vector, fit.ridge, fit.ridge_intercept, tools)
+    assert calibration.curve is not None
+    sd = sample.sd[name]
+    figures = fit.figures | calibration.figures | {"keeps": kept, "removed": removed, "drop_rate": 1 - known.mean()}
+    figures |= {
+        "likeness": likeness(calibration, sd, tools.describe),
+        "distance_per_sd": sd / calibration.step * distance(w[~test], vector),
+        "halves_cosine": _halves_cosine(w[~test], values[~test] > threshold, fit, slopes),
+    }
     direction = Direction(
         attribute=name,
-        unit=ATTRIBUTES[name],
+        unit=MEASURED[name].unit,
         space="W",
         vector=vector,
         step=calibration.step,
@@ -136,7 +168,7 @@ def fit_direction(
         threshold=threshold,
         ridge=fit.ridge,
         ridge_intercept=fit.ridge_intercept,
-        sd=sample.sd[name],
+        sd=sd,
         value_range=tuple(np.percentile(values.astype(np.float64), [1, 99]).tolist()),
         accuracy=fit.figures["accuracy"],
         balanced_accuracy=fit.figures["balanced_accuracy"],
@@ -145,38 +177,31 @@ def fit_direction(
         psi=sample.psi,
         seeds=f"{sample.seeds.min()}-{sample.seeds.max()}",
         scorer=sample.scorer,
-        figures=figures | {"data_sha256": _fingerprint(sample, band), "drop_rate": float(1 - known.mean())},
+        figures=figures,
     )
     return direction, calibration
 
 
-def parse_attributes(text: str) -> list[str]:
-    """Text such as yaw,hair_length -> the names, each once; ValueError for one that is not measured."""
-    names = list(dict.fromkeys(name.strip() for name in text.split(",")))
+def parse_attributes(text: str, flag: str) -> list[str]:
+    """Text such as yaw,hair_length -> the names, each once; ValueError naming the flag for one that is not measured."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
-        if name not in ATTRIBUTES:
-            raise ValueError(f"--attributes has {name!r}, but what is measured is {', '.join(ATTRIBUTES)}")
-    return names
+        if name not in MEASURED:
+            raise ValueError(f"{flag} has {name!r}, but what is measured is {', '.join(MEASURED)}")
+    return list(dict.fromkeys(names))
 
 
-def table(report: dict[str, Any]) -> str:
-    """The report as text: one line per direction."""
-    head = "accuracy (95 %)     AUC    shuffled  ridge R2  step    edit MAE  reach           leaks most into"
-    lines = [f"{'direction':<15} {head}"]
-    for name, figures in report["directions"].items():
-        low, high = figures["accuracy_95"]
-        leaks = {other: leak["slope"] for other, leak in figures["leakage"].items() if np.isfinite(leak["slope"])}
-        worst = max(leaks, key=lambda other: abs(leaks[other]), default=None)
-        leak = f"{worst} {leaks[worst]:+.2f} SD/SD" if worst else "-"
-        lines.append(
-            f"{name:<15} {figures['accuracy']:.3f} ({low:.3f}-{high:.3f}) {figures['auc']:.3f}  "
-            f"{figures['accuracy_shuffled']:.3f}     {figures['ridge_r2']:.3f}     {figures['step']:<7.3g} "
-            f"{figures['edit_mae']:<9.2f} {figures['reach'][0]:+.0f} to {figures['reach'][1]:<+10.0f} {leak}"
-        )
-    return "\n".join(lines)
+def kept_slopes(sample: MeasuredFaces, names: list[str]) -> np.ndarray:
+    """(K, w_dim) slopes on w of the attributes that an edit is to leave as they are, from the training faces."""
+    slopes = [np.zeros((0, sample.w.shape[1]))]
+    for name in names:
+        values = sample.columns[name]
+        train = np.isfinite(values) & ~held_out(sample.seeds)
+        slopes.append(ridge_slope(sample.w[train], values[train])[None])
+    return np.concatenate(slopes)
 
 
-def _kept(path: Path, generator: Any, sample: MeasuredFaces, band: float) -> Direction | None:
+def _done(path: Path, generator: Any, sample: MeasuredFaces, settings: tuple) -> Direction | None:
     """The direction that an earlier run has made of the same faces with the same settings, if there is one."""
     if not path.is_file():
         return None
@@ -184,32 +209,22 @@ def _kept(path: Path, generator: Any, sample: MeasuredFaces, band: float) -> Dir
         direction = load_direction(path, generator)
     except ValueError as error:
         raise ValueError(f"{path} is there but cannot be kept ({error}): delete it or give another --out") from error
-    return direction if direction.figures.get("data_sha256") == _fingerprint(sample, band) else None
+    return direction if direction.figures.get("data_sha256") == _fingerprint(sample, settings) else None
 
 
-def _fingerprint(sample: MeasuredFaces, band: float) -> str:
+def _fingerprint(sample: MeasuredFaces, settings: tuple) -> str:
     """Of everything that decides a direction."""
-    digest = hashlib.sha256(repr((sample.generator, sample.psi, sorted(sample.scorer.items()), band)).encode())
+    digest = hashlib.sha256(repr((sample.generator, sample.psi, sorted(sample.scorer.items()), settings)).encode())
     for array in (sample.seeds, sample.w, *sample.columns.values()):
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 
-def _control_slopes(sample: MeasuredFaces) -> np.ndarray:
-    """(K, w_dim) slopes of the controls on w, which edits leave as they are."""
-    slopes = []
-    for name in CONTROLS:
-        values = sample.columns[name]
-        train = np.isfinite(values) & ~held_out(sample.seeds)
-        slopes.append(ridge_slope(sample.w[train], values[train]))
-    return np.stack(slopes)
-
-
-def _halves_cosine(w: np.ndarray, values: np.ndarray, threshold: float, c: float) -> float:
+def _halves_cosine(w: np.ndarray, labels: np.ndarray, fit: LinearFit, slopes: np.ndarray) -> float:
     """Cosine between the edit vectors of two random halves of the samples: how far the direction is settled."""
     order = np.random.RandomState(HALVES_SEED).permutation(len(w))
     halves = np.array_split(order, 2)
-    vectors = [edit_vector(w[half], svm_normal(w[half], values[half] > threshold, c))[0] for half in halves]
+    vectors = [edit_vector(w[half], svm_normal(w[half], labels[half], fit.figures["C"]), slopes)[0] for half in halves]
     return float(vectors[0] @ vectors[1])
 
 

@@ -28,7 +28,7 @@ PACKAGES = ("torch", "numpy", "facenet-pytorch")
 
 
 def main(faces: Path, *, parser: str = "builtin", workers: int | None = None, device: str | None = None) -> None:
-    """Measures head yaw and the length, volume and lightness of the hair of all sampled faces.
+    """Measures head pose, hair, glasses, mouth and skin of all sampled faces.
 
     Writes a small file beside every shard and attributes.json, with the share of faces that were found. An interrupted
     run is taken up again by the same command.
@@ -72,7 +72,7 @@ def summary(shards: Shards) -> dict[str, Any]:
     report: dict[str, Any] = {"faces": len(shards), "found": float(np.isfinite(columns["yaw"]).mean())}
     for name, values in columns.items():
         known = values[np.isfinite(values)].astype(np.float64)
-        figures = {"unit": MEASURED[name], "measured": len(known) / len(values)}
+        figures = {"unit": MEASURED[name].unit, "measured": len(known) / len(values)}
         if len(known):
             percentiles = np.percentile(known, [1, 50, 99]).tolist()
             figures |= {"mean": known.mean(), "sd": known.std(), "percentiles_1_50_99": percentiles}
@@ -96,7 +96,7 @@ def _measure(shards: Shards, missing: list[int], pool: MeasuringPool, measured_b
             attrs = {name: value for name, value in read_attrs(shard).items() if name in COPIED}
             attrs |= {"shard_sha256": sha256(shard), "parser_sha256": measured_by, "batch": BATCH}
             attrs |= {f"version_{package}": version for package, version in versions.items()}
-            attrs |= {f"unit_{name}": unit for name, unit in MEASURED.items()}
+            attrs |= {f"unit_{name}": attribute.unit for name, attribute in MEASURED.items()}
             seeds = read_arrays(shard, ["seed"])
             write_arrays(attributes_path(shard), {**seeds, **join(parts)}, attrs)
 

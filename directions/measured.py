@@ -29,7 +29,7 @@ class MeasuredFaces:
 
     @cached_property
     def sd(self) -> dict[str, float]:
-        """Standard deviation of every attribute, NaN where fewer than two faces were measured."""
+        """Standard deviation of every attribute, NaN where it is 0 or fewer than two faces were measured."""
         return {name: _sd(column) for name, column in self.columns.items()}
 
 
@@ -64,4 +64,4 @@ def open_faces(shards: Shards, generator: str, parser: str, device: str | None) 
 
 def _sd(column: np.ndarray) -> float:
     known = column[np.isfinite(column)].astype(np.float64)
-    return float(known.std()) if len(known) > 1 else float("nan")
+    return float(known.std()) if len(known) > 1 and np.ptp(known) > 0 else float("nan")

@@ -1,9 +1,10 @@
 """Pairs for training: a face, and its hair seen from another side: `python -m directions.pairs runs/x/faces`.
 
-The hair source of a face is the face itself, turned in the latent space by a random angle along a yaw direction that
-holds the measured attributes of the hair fixed. So the hair is the same, and the head does not lie as the face does.
+The hair source of a face is the face itself, turned in the latent space by a random angle along the direction of yaw,
+which holds everything else that is measured fixed. So the hair is the same, and the head does not lie as the face does.
+Every pair is rendered and looked at; those that contradict this are left out, and counted by their reason.
 
-`pairs-00017.h5` belongs to `shard-00017.h5` and holds, one row per face in the shard's order,
+`pairs-00017.h5` belongs to `shard-00017.h5` and holds, one row per face with a good pair, in the shard's order,
     seed     (N,) int64
     w_face   (N, w_dim) float32    as in the shard
     w_hair   (N, w_dim) float32    the same hair, turned by yaw_gap
@@ -16,28 +17,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from data.command import run
-from data.files import sha256, sweep_temporaries, write_json
+from data.files import sweep_temporaries, write_json
 from data.images import write_image
-from data.shards import Shards, read_attrs, write_arrays
-from directions.attributes import HAIR_ATTRIBUTES
-from directions.calibrate import Render
-from directions.direction import Direction, load_directions, save_direction
-from directions.linear import held_out
+from data.shards import Shards, read_arrays, read_attrs, write_arrays
+from directions.check import GOOD, check_pairs, nearest_strangers, picture, summary
+from directions.direction import Direction, fingerprint, load_direction
+from directions.instruments import Instruments
+from directions.likeness import Describer
 from directions.measured import MeasuredFaces, open_faces
-from directions.pictures import caption, strip
-from directions.pool import Measure, MeasuringPool
-from directions.turn import fit_turn, stored_turn
+from directions.pool import MeasuringPool
 
-TURN, REPORT, PICTURE = "turn.json", "report.json", "pairs.png"
+REPORT, PICTURE = "report.json", "pairs.png"
 STREAM = 1  # the gaps' own random stream: the seed alone has drawn z
-LEAST_CHECKED = 8
-SHOWN = 12
-PAIRS_IN_ROW = 4
-PARTS = ("face", "hair")
 
 
 def main(
@@ -46,23 +40,21 @@ def main(
     directions: Path | None = None,
     out: Path | None = None,
     max_yaw_gap: float = 40.0,
-    check: int = 128,
     generator: str = "builtin",
     parser: str = "builtin",
     workers: int | None = None,
     device: str | None = None,
 ) -> None:
-    """Makes misaligned pairs with the same hair out of sampled faces, and measures on a sample of them that they are.
+    """Makes misaligned pairs with the same hair out of sampled faces, and leaves out those that look otherwise.
 
-    Writes pairs-00000.h5 for every shard, turn.json (the yaw direction that keeps the hair), report.json and pairs.png.
-    An interrupted run is taken up again by the same command.
+    Writes for every shard pairs-00000.h5 and checked-00000.h5 (what was measured on each pair, and why it is left out),
+    report.json and pairs.png. An interrupted run is taken up again by the same command.
 
     Args:
         faces: folder of shards that directions.measure has measured
         directions: folder that directions.fit has written; None: "directions" beside the folder of faces
         out: folder for the pairs; None: "pairs" beside the folder of faces
         max_yaw_gap: largest angle between face and hair source in degrees, above 0 and below 90
-        check: held-out pairs to render and measure, at least 8
         generator: "builtin" or the checkpoint that made the faces
         parser: "builtin" or the path of the face parser that measured them
         workers: processes that measure; None: one per core
@@ -73,14 +65,16 @@ def main(
         directions or faces.parent / "directions",
         out or faces.parent / "pairs",
         max_yaw_gap=max_yaw_gap,
-        check=check,
         generator=generator,
         parser=parser,
         workers=workers,
         device=device,
     )
-    gap = report["yaw_gap"]
-    print(f"{report['pairs']:,} pairs; of 1 degree asked {gap['slope']:.2f} were measured, MAE {gap['mae']:.1f} deg")
+    gap, hair = report["yaw_gap"], report["hair"]
+    rejected = ", ".join(f"{count:,} {reason}" for reason, count in report["rejected"].items())
+    print(f"{report['pairs']:,} pairs of {report['faces']:,} faces; left out: {rejected}")
+    print(f"of 1 degree asked {gap['slope']:.2f} were measured, mean error {gap['mae']:.1f} deg")
+    print(f"{hair['nearer_than_strangers']:.1%} have hair more alike than the 5 % most alike of strangers")
     for name, drift in report["drift"].items():
         print(f"{name}: {drift['rms_sd']:.2f} SD apart within pairs, {drift['unrelated_rms_sd']:.2f} SD between faces")
 
@@ -90,7 +84,6 @@ def make_pairs(
     directions: Path,
     out: Path,
     max_yaw_gap: float = 40.0,
-    check: int = 128,
     generator: str = "builtin",
     parser: str = "builtin",
     workers: int | None = None,
@@ -99,46 +92,31 @@ def make_pairs(
     """Writes the pairs of every shard and returns the report."""
     if not 0 < max_yaw_gap < 90:
         raise ValueError(f"--max-yaw-gap is {max_yaw_gap}, but it is an angle above 0 and below 90 degrees")
-    if check < LEAST_CHECKED:
-        raise ValueError(f"--check is {check}, but fewer than {LEAST_CHECKED} pairs show nothing")
     shards = Shards(faces)
     sample, network, render = open_faces(shards, generator, parser, device)
-    yaw, hair = _directions(directions, network)
-    turn = stored_turn(out / TURN, yaw, hair, network)
+    yaw = load_direction(directions / "yaw.json", network)
     with MeasuringPool(parser, device, workers) as measure:
-        if turn is None:
-            turn = fit_turn(yaw, hair, sample, render, measure)
-            save_direction(turn, out / TURN)
-        return pair_up(shards, sample, turn, out, max_yaw_gap, check, render, measure)
+        tools = Instruments(render, measure, Describer(identity=None, device=device))
+        return pair_up(shards, sample, yaw, out, max_yaw_gap, tools)
 
 
 def pair_up(
-    shards: Shards,
-    sample: MeasuredFaces,
-    turn: Direction,
-    out: Path,
-    max_yaw_gap: float,
-    check: int,
-    render: Render,
-    measure: Measure,
+    shards: Shards, sample: MeasuredFaces, turn: Direction, out: Path, max_yaw_gap: float, tools: Instruments
 ) -> dict[str, Any]:
-    """Turns every face of the shards along the saved `turn`, writes the pairs, checks `check` of them, reports."""
-    w = sample.w
-    yaw = turn.estimate(w)  # not the measured one, which is missing where no face was found
+    """Turns every face of the shards along the direction `turn`, checks and writes the pairs, reports."""
+    yaw = turn.estimate(sample.w)  # not the measured one, which is missing where no face was found
     reach = (float(turn.curve.values[0]), float(turn.curve.values[-1]))
     gaps = yaw_gaps(sample.seeds, yaw, reach, max_yaw_gap)
+    strangers = nearest_strangers(shards, tools)
     made_by = {
         "generator_sha256": sample.generator,
-        "turn_sha256": sha256(out / TURN),
+        "direction_sha256": fingerprint(turn),
         "max_yaw_gap": float(max_yaw_gap),
         "psi": sample.psi,
     }
-    _write_shards(shards, sample, out, turn, gaps, made_by)
-    chosen = np.flatnonzero(held_out(sample.seeds))[-check:]
-    w_hair = turned(w[chosen], turn, gaps[chosen])
-    checked, picture = verify(w[chosen], w_hair, gaps[chosen], sample.sd, render, measure)
-    write_image(picture, out / PICTURE)
-    report = {"pairs": len(yaw)} | made_by | checked | {"turn": turn.figures}
+    checked = _write_shards(shards, sample, out, turn, gaps, strangers, made_by, tools)
+    write_image(picture(shards, checked, lambda rows: turned(sample.w[rows], turn, gaps[rows]), tools), out / PICTURE)
+    report = summary(checked, sample, strangers) | made_by
     write_json(out / REPORT, report)
     return report
 
@@ -160,79 +138,39 @@ def turned(w: np.ndarray, turn: Direction, gaps: np.ndarray) -> np.ndarray:
     return (w + lengths[:, None] * turn.vector).astype(np.float32)
 
 
-def verify(
-    w_face: np.ndarray, w_hair: np.ndarray, gaps: np.ndarray, sd: dict[str, float], render: Render, measure: Measure
-) -> tuple[dict[str, Any], Image.Image]:
-    """Renders and measures pairs: (achieved yaw gap and drift of the hair, a picture of some of them).
-
-    The drift of an attribute is the root mean square of its difference within a pair, in SD of all faces, beside the
-    same between unrelated faces; `mean_sd` is its mean, and `mean_sd_per_40_deg` how much of it goes with the turn.
-    """
-    images = np.stack([render(w_face), render(w_hair)], axis=1)
-    measured = {name: column.reshape(-1, 2) for name, column in measure(images.reshape(-1, *images.shape[2:])).items()}
-    change = {name: (pair[:, 1] - pair[:, 0]).astype(np.float64) for name, pair in measured.items()}
-    known = np.isfinite(change["yaw"])
-    asked, got = gaps[known], change["yaw"][known]
-    gap = {
-        "asked_mean_abs": np.abs(gaps).mean(),
-        "slope": (asked @ got) / (asked @ asked) if known.any() else np.nan,
-        "mae": np.abs(got - asked).mean() if known.any() else np.nan,
-        "faces_found": known.mean(),
-    }
-    drift = {name: _drift(measured[name], gaps, sd[name]) for name in HAIR_ATTRIBUTES}
-    return {"checked": len(gaps), "yaw_gap": gap, "drift": drift}, _picture(images, measured["yaw"])
-
-
-def _drift(pairs: np.ndarray, gaps: np.ndarray, sd: float) -> dict[str, float]:
-    """Figures of one attribute measured on (N, 2) pairs."""
-    change = (pairs[:, 1] - pairs[:, 0]).astype(np.float64) / sd
-    unrelated = (np.roll(pairs[:, 1], 1) - pairs[:, 0]).astype(np.float64) / sd
-    known = np.isfinite(change)
-    slope = (change[known] @ gaps[known]) / (gaps[known] @ gaps[known])
-    return {
-        "rms_sd": np.sqrt(np.mean(change[known] ** 2)),
-        "unrelated_rms_sd": np.sqrt(np.nanmean(unrelated**2)),
-        "mean_sd": change[known].mean(),
-        "mean_sd_per_40_deg": 40 * slope,
-    }
-
-
-def _picture(images: np.ndarray, yaw: np.ndarray) -> Image.Image:
-    """Some of (N, 2, H, W, 3) pairs, face and hair source side by side, with their measured (N, 2) yaw."""
-    count = min(SHOWN, len(images)) // PAIRS_IN_ROW * PAIRS_IN_ROW
-    columns = 2 * PAIRS_IN_ROW
-    values = yaw[:count].reshape(-1, columns)
-    rows = [[f"{PARTS[k % 2]}, {caption('yaw', value)}" for k, value in enumerate(row)] for row in values]
-    return strip(images[:count].reshape(-1, columns, *images.shape[2:]), rows)
-
-
-def _directions(folder: Path, network: Any) -> tuple[Direction, list[Direction]]:
-    """(yaw, the hair attributes that have a direction)."""
-    known = load_directions(folder, network)
-    hair = [known[name] for name in HAIR_ATTRIBUTES if name in known]
-    if "yaw" not in known or not hair:
-        raise ValueError(f"{folder} has no direction for yaw or none for hair: run `python -m directions.fit` for both")
-    return known["yaw"], hair
-
-
 def _write_shards(
-    shards: Shards, sample: MeasuredFaces, out: Path, turn: Direction, gaps: np.ndarray, made_by: dict[str, Any]
-) -> None:
-    """Writes the pairs of every shard that has none."""
+    shards: Shards,
+    sample: MeasuredFaces,
+    out: Path,
+    turn: Direction,
+    gaps: np.ndarray,
+    strangers: float,
+    made_by: dict[str, Any],
+    tools: Instruments,
+) -> dict[str, np.ndarray]:
+    """Writes the pairs of every shard that has none; returns what was checked on the pairs of all."""
     sweep_temporaries(out)
-    paths = [out / shard.name.replace("shard-", "pairs-") for shard in shards.paths]
-    for path in filter(Path.exists, paths):
-        if any(read_attrs(path).get(name) != value for name, value in made_by.items()):
+    paths = [(out / f"pairs-{shard.stem[6:]}.h5", out / f"checked-{shard.stem[6:]}.h5") for shard in shards.paths]
+    for path, _ in paths:
+        if path.exists() and any(read_attrs(path).get(name) != value for name, value in made_by.items()):
             raise ValueError(f"{path} was made with other settings: delete its folder or give another --out")
-    for k, path in enumerate(tqdm(paths, unit="shard", desc="pairs")):
-        if path.exists():
-            continue
-        rows = slice(int(shards.starts[k]), int(shards.starts[k + 1]))
-        seeds, w = sample.seeds[rows], sample.w[rows]
-        w_hair = turned(w, turn, gaps[rows])
-        gap = gaps[rows].astype(np.float32)
-        attrs = made_by | {"unit_yaw_gap": "deg"}
-        write_arrays(path, {"seed": seeds, "w_face": w, "w_hair": w_hair, "yaw_gap": gap}, attrs)
+    columns = []
+    for k, (path, beside) in enumerate(tqdm(paths, unit="shard", desc="pairs", disable=None)):
+        if not (path.exists() and beside.exists()):
+            rows = np.arange(int(shards.starts[k]), int(shards.starts[k + 1]))
+            w_hair = turned(sample.w[rows], turn, gaps[rows])
+            checked = check_pairs(shards, rows, w_hair, gaps[rows], sample, strangers, tools)
+            good = checked["verdict"] == GOOD
+            pairs: dict[str, Any] = {
+                "seed": sample.seeds[rows][good],
+                "w_face": sample.w[rows][good],
+                "w_hair": w_hair[good],
+                "yaw_gap": gaps[rows][good].astype(np.float32),
+            }
+            write_arrays(beside, {"seed": sample.seeds[rows], **checked}, made_by)
+            write_arrays(path, pairs, made_by | {"unit_yaw_gap": "deg"})
+        columns.append(read_arrays(beside))
+    return {name: np.concatenate([part[name] for part in columns]) for name in columns[0]}
 
 
 if __name__ == "__main__":

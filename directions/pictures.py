@@ -20,6 +20,6 @@ def strip(images: np.ndarray, captions: list[list[str]]) -> Image.Image:
 
 def caption(attribute: str, value: float) -> str:
     """Such as `yaw -12.3 deg`; a dash for what could not be measured."""
-    unit = MEASURED.get(attribute, "").split(" of ")[0].removeprefix("CIE ")
+    unit = MEASURED[attribute].unit.split(" of ")[0].removeprefix("CIE ")
     number = f"{value:.{DECIMALS}f}" if np.isfinite(value) else "-"
     return f"{attribute.removeprefix('hair_')} {number} {unit}".rstrip()

@@ -6,7 +6,7 @@ one thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -15,13 +15,11 @@ from data.weights import resolve
 from data.workers import Workers
 from data.world import cores, device_of
 from directions.attributes import BATCH, MEASURED, Measurer
-
-Columns = dict[str, np.ndarray]  # {attribute: (N,) float32}
-Measure = Callable[[np.ndarray], Columns]  # (N, H, W, 3) uint8 -> Columns
+from directions.instruments import Columns
 
 
 class MeasuringPool(Workers):
-    """A `Measure` that spreads over processes: `with MeasuringPool(...) as measure: columns = measure(images)`.
+    """A Measurer that spreads over processes: `with MeasuringPool(...) as measure: columns = measure(images)`.
 
     `parser`, `device`: see Measurer. `workers`: processes, None = one per core. `shards`: the faces for `shard_rows`.
     """

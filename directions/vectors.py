@@ -34,3 +34,9 @@ def edit_vector(w: np.ndarray, normal: np.ndarray, keep: np.ndarray | None = Non
         )
     vector = centred.T @ left
     return vector / np.linalg.norm(vector), removed
+
+
+def distance(w: np.ndarray, vector: np.ndarray) -> float:
+    """Mahalanobis length of `vector` (d,) among samples `w` (N, d): how many of their SD it leads away."""
+    precision = np.linalg.pinv(np.cov(w.T.astype(np.float64)), hermitian=True)
+    return float(np.sqrt(vector @ precision @ vector))

@@ -8,7 +8,8 @@ import torch
 
 from data.shards import Shards, attributes_path, shard_path, write_arrays
 from data.weights import save_network
-from directions.attributes import MEASURED
+from directions.attributes import HAIR_ATTRIBUTES, MEASURED
+from directions.instruments import Instruments
 from directions.measure import measure_shards
 from directions.measured import MeasuredFaces
 from faces.parsing import Parser
@@ -78,7 +79,7 @@ class PlainWorld:
     `render` and `measure` stand where a generator and a scorer stand; `slopes` are {attribute: (D,)} units per w.
     """
 
-    width = 12
+    width = 16
 
     def __init__(self) -> None:
         random = np.random.RandomState(0)
@@ -96,8 +97,8 @@ class PlainWorld:
         return MeasuredFaces(np.arange(count), w, columns, "a" * 64, 1.0, {"parser_sha256": "b" * 64})
 
     def render(self, w: np.ndarray) -> np.ndarray:
-        """(N, D) -> (N, 8, 8, 3) uint8: 100 x attribute + 32768 in two bytes, row k for attribute k."""
-        images = np.zeros((len(w), 8, 8, 3), np.uint8)
+        """(N, D) -> (N, 16, 16, 3) uint8: 100 x attribute + 32768 in two bytes, row k for attribute k."""
+        images = np.zeros((len(w), 16, 16, 3), np.uint8)
         for row, name in enumerate(MEASURED):
             code = np.clip(np.round(100 * (w.astype(np.float64) @ self.slopes[name])) + 32768, 0, 65535).astype(int)
             images[:, row, :, 0], images[:, row, :, 1] = (code // 256)[:, None], (code % 256)[:, None]
@@ -109,9 +110,22 @@ class PlainWorld:
         codes = images[:, :, 0, 0].astype(int) * 256 + images[:, :, 0, 1] - 32768
         return {name: (codes[:, row] / 100).astype(np.float32) for row, name in enumerate(MEASURED)}
 
+    def describe(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """What hair measures is its descriptor, what other attributes measure that of the person."""
+        columns = {name: column / np.linalg.norm(self.slopes[name]) for name, column in self.measure(images).items()}
+        hair = np.stack([columns[name] for name in HAIR_ATTRIBUTES], axis=1)
+        person = np.stack([columns[name] for name in MEASURED if name not in ("yaw", *HAIR_ATTRIBUTES)], axis=1)
+        return {
+            name: x / np.linalg.norm(x, axis=1, keepdims=True) for name, x in (("hair", hair), ("identity", person))
+        }
+
+    @property
+    def tools(self) -> Instruments:
+        return Instruments(self.render, self.measure, self.describe)
+
     def write(self, faces: MeasuredFaces, folder: Path, shard_size: int) -> Shards:
         """The faces as shards with measurements."""
-        made = {"generator_sha256": faces.generator, "psi": 1.0, "noise": "const", "image_size": 8}
+        made = {"generator_sha256": faces.generator, "psi": 1.0, "noise": "const", "image_size": 16}
         for k in range(len(faces.seeds) // shard_size):
             rows = slice(k * shard_size, (k + 1) * shard_size)
             seed, w = faces.seeds[rows], faces.w[rows]
@@ -122,7 +136,7 @@ class PlainWorld:
         return Shards(folder)
 
 
-UNITS = (10.0, 8.0, 5.0, 6.0, 7.0)  # size of the attributes
+UNITS = (10.0, 8.0, 5.0, 6.0, 4.0, 9.0, 3.0, 2.0, 5.0, 6.0, 7.0)  # size of the attributes
 
 
 @pytest.fixture(scope="session")

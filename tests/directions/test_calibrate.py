@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from directions.calibrate import Calibration, calibrate
+from directions.instruments import Instruments
 
 D, SIDE = 6, 8
 TILT = np.array([3.0, 1, 0, 0, 0, 0])  # attribute units per unit of w, of "tilt"; "shade" is w[2] * 5
@@ -32,7 +33,8 @@ def calibrated(vector: np.ndarray, scorer=measure, w: np.ndarray | None = None, 
     """Along `vector`, with a score that is `scale` times the true tilt."""
     w = codes() if w is None else w
     gain = scale * TILT @ vector if TILT @ vector else 1.0
-    return calibrate(w, scale * w @ TILT, gain, scale * PLACES, vector, "tilt", SD, render, scorer)
+    tools = Instruments(render, scorer, lambda images: {})
+    return calibrate(w, scale * w @ TILT, gain, scale * PLACES, vector, "tilt", SD, tools)
 
 
 def test_the_step_is_in_the_attributes_unit_whatever_the_score_is():

@@ -1,19 +1,23 @@
 """Fits in the plain world, where the true slopes are known; the whole command on tiny networks."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from directions.fit import fit_direction, fit_directions, parse_attributes, table
+from directions.attributes import others
+from directions.fit import fit_direction, fit_directions, parse_attributes
+from directions.report import table
 from directions.vectors import edit_vector
 
 
 def test_the_true_edit_is_recovered_with_its_unit(plain):
     faces = plain.faces(2500)
-    direction, calibration = fit_direction(faces, "yaw", plain.render, plain.measure)
-    expected = edit_vector(faces.w, plain.slopes["yaw"], plain.slopes["skin_lightness"][None])[0]
+    direction, calibration = fit_direction(faces, "yaw", plain.tools)
+    kept = np.stack([plain.slopes[name] for name in others("yaw")])
+    expected = edit_vector(faces.w, plain.slopes["yaw"], kept)[0]
     assert direction.vector @ expected > 0.99
     assert direction.step == pytest.approx(plain.slopes["yaw"] @ direction.vector, rel=0.01)
     assert direction.accuracy > 0.9
@@ -28,23 +32,48 @@ def test_the_true_edit_is_recovered_with_its_unit(plain):
 
 def test_the_leakage_is_that_of_the_world(plain):
     faces = plain.faces(2500)
-    direction, _ = fit_direction(faces, "hair_length", plain.render, plain.measure)
+    direction, _ = fit_direction(faces, "hair_length", plain.tools)
     for name, leak in direction.figures["leakage"].items():
         true = (plain.slopes[name] @ direction.vector / faces.sd[name]) / (direction.step / faces.sd["hair_length"])
         assert leak["slope"] == pytest.approx(true, abs=0.03)
 
 
-def test_the_skin_stays_as_it_is(plain):
+def test_the_skin_stays_as_it_is_unless_told_otherwise(plain):
     faces = plain.faces(2500)
-    free = edit_vector(faces.w, plain.slopes["hair_lightness"])[0]
-    direction, _ = fit_direction(faces, "hair_lightness", plain.render, plain.measure)
-    assert abs(direction.figures["leakage"]["skin_lightness"]["slope"]) < 0.05
-    assert abs(free @ plain.slopes["skin_lightness"]) > 10 * abs(direction.vector @ plain.slopes["skin_lightness"])
+    leaks = [
+        fit_direction(faces, "hair_lightness", plain.tools, keep=keep)[0].figures["leakage"]["skin_lightness"]["slope"]
+        for keep in (None, [])
+    ]
+    assert abs(leaks[0]) < 0.05 < abs(leaks[1]) / 3
+
+
+def test_hair_does_not_hold_hair():
+    assert set(others("hair_length")) == {"yaw", "pitch", "mouth_open", "glasses", "skin_lightness"}
+    assert {"hair_length", "baldness"} < set(others("yaw"))
+
+
+def test_whatever_is_to_be_kept_stays_as_it_is(plain):
+    keep = ["yaw", "hair_length", "baldness"]
+    direction, _ = fit_direction(plain.faces(2500), "yaw", plain.tools, keep=keep)
+    assert direction.figures["keeps"] == keep[1:]
+    assert 0 < direction.figures["removed"] < 0.9
+    for name in keep[1:]:
+        assert abs(direction.figures["leakage"][name]["slope"]) < 0.05
+
+
+def test_the_person_and_the_hair_are_compared_one_sd_apart(plain):
+    for name, changed, same in (("hair_length", "hair", "identity"), ("glasses", "identity", "hair")):
+        direction, _ = fit_direction(plain.faces(2500), name, plain.tools, keep=list(plain.slopes))
+        likeness = direction.figures["likeness"]
+        assert likeness["effect"] == pytest.approx(1, abs=0.35)
+        assert likeness[changed]["cosine"] < 0.95 < 0.98 < likeness[same]["cosine"]
+        assert likeness[same]["cosine"] > likeness[same]["strangers"] + 0.5
+        assert direction.figures["distance_per_sd"] > 1
 
 
 def test_other_attributes_are_split_at_their_median(plain):
     faces = plain.faces(1000)
-    direction, _ = fit_direction(faces, "hair_volume", plain.render, plain.measure)
+    direction, _ = fit_direction(faces, "hair_volume", plain.tools)
     assert direction.threshold == pytest.approx(np.median(faces.columns["hair_volume"]), abs=1)
     assert direction.value_range == pytest.approx(np.percentile(faces.columns["hair_volume"], [1, 99]), rel=1e-3)
 
@@ -52,7 +81,7 @@ def test_other_attributes_are_split_at_their_median(plain):
 def test_faces_that_were_not_measured_are_left_out_and_counted(plain):
     faces = plain.faces(1000)
     faces.columns["yaw"][::4] = np.nan
-    direction, _ = fit_direction(faces, "yaw", plain.render, plain.measure)
+    direction, _ = fit_direction(faces, "yaw", plain.tools)
     assert direction.n == 750
     assert direction.figures["drop_rate"] == pytest.approx(0.25)
 
@@ -61,7 +90,7 @@ def test_an_attribute_never_measured_gives_no_direction(plain):
     faces = plain.faces(500)
     faces.columns["yaw"][:] = np.nan
     with pytest.raises(ValueError, match="measured on 0 of 500"):
-        fit_direction(faces, "yaw", plain.render, plain.measure)
+        fit_direction(faces, "yaw", plain.tools)
 
 
 def test_a_direction_without_effect_on_pictures_is_not_given_out(plain):
@@ -69,13 +98,14 @@ def test_a_direction_without_effect_on_pictures_is_not_given_out(plain):
         return plain.render(np.zeros_like(w))
 
     with pytest.raises(ValueError, match="no measurable effect"):
-        fit_direction(plain.faces(500), "yaw", frozen, plain.measure)
+        fit_direction(plain.faces(500), "yaw", replace(plain.tools, render=frozen))
 
 
 def test_attributes_are_named_exactly():
-    assert parse_attributes("yaw, hair_length,yaw") == ["yaw", "hair_length"]
-    with pytest.raises(ValueError, match="--attributes has 'age', but what is measured is yaw, hair_length"):
-        parse_attributes("yaw,age")
+    assert parse_attributes("yaw, hair_length,yaw", "--keep") == ["yaw", "hair_length"]
+    assert parse_attributes("", "--keep") == []
+    with pytest.raises(ValueError, match="--keep has 'age', but what is measured is yaw, hair_length"):
+        parse_attributes("yaw,age", "--keep")
 
 
 def test_another_generator_or_parser_is_refused_before_any_work(
@@ -84,9 +114,11 @@ def test_another_generator_or_parser_is_refused_before_any_work(
     other = tmp_path / "other.safetensors"
     other.write_bytes(parser.read_bytes() + b" ")
     with pytest.raises(ValueError, match="measured with another parser"):
-        fit_directions(measured, tmp_path, "yaw", str(generator), str(other), device="cpu")
+        fit_directions(measured, tmp_path, generator=str(generator), parser=str(other), device="cpu")
     with pytest.raises(ValueError, match="band is 0"):
-        fit_directions(measured, tmp_path, "yaw", str(generator), str(parser), band=0, device="cpu")
+        fit_directions(measured, tmp_path, generator=str(generator), parser=str(parser), band=0, device="cpu")
+    with pytest.raises(ValueError, match="--keep has 'nose'"):
+        fit_directions(measured, tmp_path, keep="nose", generator=str(generator), parser=str(parser), device="cpu")
 
 
 @pytest.mark.slow
@@ -97,14 +129,17 @@ def test_the_command_writes_the_same_files_twice_and_keeps_what_is_done(
     reports = []
     networks = {"generator": str(generator), "parser": str(parser), "device": "cpu"}
     for folder in ("a", "b"):
-        reports.append(fit_directions(measured_many, tmp_path / folder, names, **networks))
+        reports.append(fit_directions(measured_many, tmp_path / folder, attributes=names, **networks))
     assert "hair_lightness" in reports[0]["directions"]
     assert "yaw" in reports[0]["failed"]
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
     stamp = (tmp_path / "a" / "hair_lightness.json").stat().st_mtime_ns
-    fit_directions(measured_many, tmp_path / "a", names, **networks)
+    fit_directions(measured_many, tmp_path / "a", attributes=names, **networks)
     assert (tmp_path / "a" / "hair_lightness.json").stat().st_mtime_ns == stamp
     report = json.loads((tmp_path / "a" / "report.json").read_text())
     assert report["directions"]["hair_lightness"]["held_out"] > 20
     assert "hair_lightness" in table(reports[0])
+    page = (tmp_path / "a" / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 1 + 2 * len(reports[0]["directions"])
+    assert 'src="http' not in page

@@ -1,6 +1,7 @@
 """Pairs in the plain world: the asked gap, the hair held fixed, files that can be taken up again."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,90 +10,91 @@ import pytest
 from data.files import sha256
 from data.shards import read_arrays, read_attrs
 from directions.attributes import HAIR_ATTRIBUTES
-from directions.direction import save_direction
 from directions.fit import fit_direction
 from directions.pairs import make_pairs, pair_up, yaw_gaps
-from directions.turn import fit_turn, stored_turn
 
 FACES, SHARD = 1500, 500
 
 
 @pytest.fixture(scope="module")
 def world(plain, tmp_path_factory):
-    """(faces, their shards, fitted directions, the turn, a folder of pairs, its report)."""
+    """(faces, their shards, the direction of yaw, a folder of pairs, its report)."""
     root = tmp_path_factory.mktemp("plain")
     faces = plain.faces(FACES)
     shards = plain.write(faces, root / "faces", SHARD)
-    fitted = {name: fit_direction(faces, name, plain.render, plain.measure)[0] for name in ("yaw", *HAIR_ATTRIBUTES)}
-    hair = [fitted[name] for name in HAIR_ATTRIBUTES]
-    turn = fit_turn(fitted["yaw"], hair, faces, plain.render, plain.measure)
-    save_direction(turn, root / "pairs" / "turn.json")
-    report = pair_up(shards, faces, turn, root / "pairs", 40.0, 100, plain.render, plain.measure)
-    return faces, shards, fitted, turn, root / "pairs", report
+    yaw = fit_direction(faces, "yaw", plain.tools)[0]
+    report = pair_up(shards, faces, yaw, root / "pairs", 40.0, plain.tools)
+    return faces, shards, yaw, root / "pairs", report
 
 
 def test_a_pair_has_the_same_hair_and_the_asked_gap(world, plain):
-    faces, _, _, _, folder, _ = world
+    faces, _, _, folder, _ = world
     pairs = read_arrays(folder / "pairs-00001.h5")
     assert set(pairs) == {"seed", "w_face", "w_hair", "yaw_gap"}
-    np.testing.assert_array_equal(pairs["seed"], np.arange(500, 1000))
-    np.testing.assert_array_equal(pairs["w_face"], faces.w[500:1000])
+    assert set(pairs["seed"]) <= set(range(500, 1000))
+    np.testing.assert_array_equal(pairs["w_face"], faces.w[pairs["seed"]])
     shift = (pairs["w_hair"] - pairs["w_face"]).astype(float)
-    np.testing.assert_allclose(shift @ plain.slopes["yaw"], pairs["yaw_gap"], atol=1)
+    np.testing.assert_allclose(shift @ plain.slopes["yaw"], pairs["yaw_gap"], atol=1.5)
     for name in HAIR_ATTRIBUTES:
         assert np.abs(shift @ plain.slopes[name] / faces.sd[name]).mean() < 0.1
     assert pairs["yaw_gap"].dtype == pairs["w_hair"].dtype == np.float32
 
 
-def test_plain_yaw_would_have_changed_the_hair(world, plain):
-    faces, _, fitted, turn, _, _ = world
-    moved = {
-        which: max(abs(direction.vector @ plain.slopes[name] / faces.sd[name]) for name in HAIR_ATTRIBUTES)
-        for which, direction in (("yaw", fitted["yaw"]), ("turn", turn))
-    }
-    assert moved["turn"] / turn.step < moved["yaw"] / fitted["yaw"].step / 5
-
-
-def test_the_report_measures_gap_and_drift_on_rendered_pairs(world):
+def test_the_report_measures_gap_likeness_and_drift_on_all_pairs(world):
     report = world[-1]
-    assert report["pairs"] == FACES
-    assert report["checked"] == 100
+    assert report["faces"] == FACES == report["pairs"] + sum(report["rejected"].values())
+    assert report["pairs"] > 0.9 * FACES
     assert report["yaw_gap"]["slope"] == pytest.approx(1, abs=0.03)
+    assert report["hair"]["nearer_than_strangers"] > 0.95
     for drift in report["drift"].values():
-        assert drift["rms_sd"] < 0.2 < 1 < drift["unrelated_rms_sd"]
-    assert {"report.json", "pairs.png", "turn.json"} <= {path.name for path in world[4].iterdir()}
+        assert drift["rms_sd"] < 0.3 < 1 < drift["unrelated_rms_sd"]
+    assert {"report.json", "pairs.png"} <= {path.name for path in world[3].iterdir()}
+
+
+def test_pairs_that_contradict_the_intent_are_left_out_with_a_reason(world, plain, tmp_path: Path):
+    faces, shards, turn, folder, _ = world
+    out = tmp_path / "pairs"
+
+    def measure(images: np.ndarray) -> dict[str, np.ndarray]:
+        columns = plain.measure(images)
+        columns["yaw"][0::10] = np.nan
+        columns["yaw"][1::10] += 30
+        return columns
+
+    wrong = replace(plain.tools, measure=measure)
+    report = pair_up(shards, faces, turn, out, 40.0, wrong)
+    assert report["rejected"]["without a face"] == report["rejected"]["turned otherwise"] == FACES // 10
+    checked = read_arrays(out / "checked-00000.h5")
+    np.testing.assert_array_equal(checked["verdict"][:10:10], 1)
+    np.testing.assert_array_equal(checked["verdict"][1::10], 2)
+    kept = read_arrays(out / "pairs-00000.h5", ["seed"])["seed"]
+    np.testing.assert_array_equal(kept, checked["seed"][checked["verdict"] == 0])
 
 
 def test_an_interrupted_run_ends_with_the_same_bytes(world, plain, tmp_path: Path):
-    faces, shards, _, turn, folder, _ = world
+    faces, shards, turn, folder, _ = world
     again = tmp_path / "pairs"
     again.mkdir()
-    for name in ("turn.json", "pairs-00001.h5"):
+    for name in ("pairs-00001.h5", "checked-00001.h5", "checked-00002.h5"):
         shutil.copy2(folder / name, again)
-    pair_up(shards, faces, turn, again, 40.0, 100, plain.render, plain.measure)
+    pair_up(shards, faces, turn, again, 40.0, plain.tools)
     before, after = ({path.name: sha256(path) for path in place.iterdir()} for place in (folder, again))
     assert before == after
     assert read_attrs(again / "pairs-00000.h5")["generator_sha256"] == faces.generator
 
 
+def test_another_direction_in_the_same_folder_is_refused(world, plain, tmp_path: Path):
+    faces, shards, turn, folder, _ = world
+    other = fit_direction(faces, "yaw", plain.tools, keep=[])[0]
+    with pytest.raises(ValueError, match="pairs-00000.h5 was made with other settings"):
+        pair_up(shards, faces, other, shutil.copytree(folder, tmp_path / "pairs"), 40.0, plain.tools)
+
+
 def test_other_settings_in_the_same_folder_are_refused(world, plain, tmp_path: Path):
-    faces, shards, _, turn, folder, _ = world
+    faces, shards, turn, folder, _ = world
     again = shutil.copytree(folder, tmp_path / "pairs")
     with pytest.raises(ValueError, match="pairs-00000.h5 was made with other settings"):
-        pair_up(shards, faces, turn, again, 20.0, 100, plain.render, plain.measure)
-
-
-def test_a_turn_of_other_directions_is_refused(world):
-    _, _, fitted, _, folder, _ = world
-
-    class Owner:
-        sha256, w_dim = "a" * 64, 12
-
-    hair = [fitted[name] for name in HAIR_ATTRIBUTES]
-    assert stored_turn(folder / "turn.json", fitted["yaw"], hair, Owner()) is not None
-    assert stored_turn(folder / "none.json", fitted["yaw"], hair, Owner()) is None
-    with pytest.raises(ValueError, match="turn.json was made from other directions"):
-        stored_turn(folder / "turn.json", fitted["yaw"], hair[:1], Owner())
+        pair_up(shards, faces, turn, again, 20.0, plain.tools)
 
 
 def test_gaps_keep_the_yaw_in_range_and_depend_on_the_seed_alone():
@@ -107,7 +109,7 @@ def test_gaps_keep_the_yaw_in_range_and_depend_on_the_seed_alone():
     assert np.abs(gaps).mean() > 10
 
 
-@pytest.mark.parametrize("flags", [{"max_yaw_gap": 0}, {"max_yaw_gap": 90}, {"check": 3}])
+@pytest.mark.parametrize("flags", [{"max_yaw_gap": 0}, {"max_yaw_gap": 90}])
 def test_flags_out_of_range_are_refused_in_a_sentence(tmp_path: Path, flags: dict):
     with pytest.raises(ValueError, match="--" + next(iter(flags)).replace("_", "-")):
         make_pairs(tmp_path, tmp_path, tmp_path, **flags)

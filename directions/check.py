@@ -1,0 +1,130 @@
+"""Looks at pairs: does the head turn as asked, and is the hair the same? Pairs that contradict this get a reason.
+
+The hair is the same when its descriptor finds the two pictures more alike than the 5 % most alike of strangers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from data.shards import Shards
+from directions.attributes import HAIR_ATTRIBUTES
+from directions.instruments import Columns, Instruments
+from directions.linear import bootstrap_interval
+from directions.measured import MeasuredFaces
+from directions.pictures import caption, strip
+
+VERDICTS = ("good", "without a face", "turned otherwise", "with other hair")  # by their number in checked-00000.h5
+GOOD, FACELESS, ASTRAY, OTHER_HAIR = range(4)
+MOST_ASTRAY = 15.0  # degrees between the gap asked and the gap measured: three times the detector's own error
+STRANGERS = 1000  # faces, each compared with each
+NEAREST = 0.95  # share of strangers that a pair's hair has to beat
+BLOCK = 512  # pairs rendered at a time
+SHOWN, PAIRS_IN_ROW = 12, 4
+PARTS = ("face", "hair")
+
+
+def nearest_strangers(shards: Shards, tools: Instruments) -> float:
+    """Cosine of hair descriptors that 95 % of the couples of different faces stay below."""
+    rows = np.unique(np.linspace(0, len(shards) - 1, STRANGERS).round().astype(int))
+    hair = tools.describe(shards.images(rows))["hair"]
+    cosines = (hair @ hair.T)[np.triu_indices(len(hair), 1)]
+    return float(np.quantile(cosines, NEAREST))
+
+
+def check_pairs(
+    shards: Shards,
+    rows: np.ndarray,
+    w_hair: np.ndarray,
+    gaps: np.ndarray,
+    sample: MeasuredFaces,
+    strangers: float,
+    tools: Instruments,
+) -> Columns:
+    """Columns of (N,) pairs: verdict uint8; yaw_gap, yaw_gap_measured, hair_cosine and the drift of hair attributes.
+
+    `rows` of the shards are the faces, `w_hair` (N, w_dim) their hair sources, `gaps` (N,) the degrees asked.
+    """
+    blocks = []
+    for start in range(0, len(rows), BLOCK):
+        part = rows[start : start + BLOCK]
+        images = tools.render(w_hair[start : start + BLOCK])
+        before, after = (tools.describe(side)["hair"] for side in (shards.images(part), images))
+        measured = tools.measure(images)
+        change = {name: measured[name] - sample.columns[name][part] for name in ("yaw", *HAIR_ATTRIBUTES)}
+        blocks.append(change | {"hair_cosine": (before * after).sum(axis=1)})
+    found = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    astray = np.abs(found["yaw"] - gaps)
+    doubts = [~np.isfinite(astray), astray > MOST_ASTRAY, found["hair_cosine"] < strangers]
+    verdict = np.select(doubts, [FACELESS, ASTRAY, OTHER_HAIR], GOOD)
+    columns = {"yaw_gap": gaps, "yaw_gap_measured": found.pop("yaw"), "hair_cosine": found.pop("hair_cosine")}
+    columns |= {f"{name}_change": change for name, change in found.items()}
+    return {"verdict": verdict.astype(np.uint8)} | {name: column.astype(np.float32) for name, column in columns.items()}
+
+
+def summary(checked: Columns, sample: MeasuredFaces, strangers: float) -> dict[str, Any]:
+    """How many pairs are good and why others are not; achieved yaw gap, likeness and drift of the hair of all pairs.
+
+    The drift of an attribute is the root mean square of its difference within a pair, in SD of all faces, beside the
+    same between unrelated faces; `mean_sd` is its mean, and `mean_sd_per_40_deg` how much of it goes with the turn.
+    """
+    verdict, cosine = checked["verdict"], checked["hair_cosine"]
+    asked, got = (checked[name].astype(np.float64) for name in ("yaw_gap", "yaw_gap_measured"))
+    known = np.isfinite(got)
+    asked, got = asked[known], got[known]
+    nearer = cosine > strangers
+    return {
+        "faces": len(verdict),
+        "pairs": int((verdict == GOOD).sum()),
+        "rejected": {VERDICTS[kind]: int((verdict == kind).sum()) for kind in (FACELESS, ASTRAY, OTHER_HAIR)},
+        "yaw_gap": {
+            "asked_mean_abs": np.abs(asked).mean() if known.any() else np.nan,
+            "slope": (asked @ got) / (asked @ asked) if known.any() else np.nan,
+            "mae": np.abs(got - asked).mean() if known.any() else np.nan,
+            "median_error": np.median(np.abs(got - asked)) if known.any() else np.nan,
+        },
+        "hair": {
+            "cosine": cosine.mean(),
+            "strangers_95": strangers,
+            "nearer_than_strangers": nearer.mean(),
+            "nearer_than_strangers_95": bootstrap_interval(nearer),
+        },
+        "drift": {name: _drift(checked, sample, name) for name in HAIR_ATTRIBUTES},
+    }
+
+
+def picture(
+    shards: Shards, checked: Columns, turned: Callable[[np.ndarray], np.ndarray], tools: Instruments
+) -> Image.Image:
+    """Some pairs, face and hair source side by side with the yaw gap; below them as many that were left out."""
+    chosen = [np.flatnonzero(good)[:SHOWN] for good in (checked["verdict"] == GOOD, checked["verdict"] != GOOD)]
+    rows = np.concatenate([part[: len(part) // PAIRS_IN_ROW * PAIRS_IN_ROW] for part in chosen])
+    images = np.stack([shards.images(rows), tools.render(turned(rows))], axis=1)
+    captions = [[_verdict(checked, row), caption("yaw", checked["yaw_gap_measured"][row])] for row in rows]
+    columns = 2 * PAIRS_IN_ROW
+    texts = np.array(captions).reshape(-1, columns).tolist()
+    return strip(images.reshape(-1, columns, *images.shape[2:]), texts)
+
+
+def _verdict(checked: Columns, row: int) -> str:
+    verdict = checked["verdict"][row]
+    return f"face {row}" if verdict == GOOD else VERDICTS[verdict]
+
+
+def _drift(checked: Columns, sample: MeasuredFaces, name: str) -> dict[str, float]:
+    """Figures of one attribute."""
+    values = sample.columns[name].astype(np.float64) / sample.sd[name]
+    change = checked[f"{name}_change"].astype(np.float64) / sample.sd[name]
+    known = np.isfinite(change)
+    gaps = checked["yaw_gap"][known].astype(np.float64)
+    change = change[known]
+    return {
+        "rms_sd": np.sqrt(np.mean(change**2)),
+        "unrelated_rms_sd": np.sqrt(np.nanmean((np.roll(values, 1) - values) ** 2)),
+        "mean_sd": change.mean(),
+        "mean_sd_per_40_deg": 40 * (change @ gaps) / (gaps @ gaps),
+    }

@@ -1,0 +1,168 @@
+"""What directions.fit reports: tables for the terminal, and a page that needs no other file.
+
+The leakage matrix says what else changes when one attribute changes by one of its SD: other attributes in their SD,
+and the likeness to the face before, by the descriptors of identity and hair.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from data.files import atomic_path, read_json
+from directions.attributes import MEASURED
+from directions.likeness import DESCRIPTORS
+
+REPORT, PAGE = "report.json", "report.html"
+WIDTH = 10  # inches of a figure
+
+STYLE = """body { font: 15px/1.5 sans-serif; max-width: 1000px; margin: 2em auto; padding: 0 1em; color: #222 }
+table { border-collapse: collapse; margin: 1em 0 }
+td, th { padding: .2em .8em; border-bottom: 1px solid #ddd; text-align: left }
+img { max-width: 100%; display: block; margin: 1em 0 }"""
+
+ABOUT = """Accuracy, AUC and R² are of all held-out faces (one seed in five), with 95 % bootstrap intervals over faces;
+shuffled is the accuracy with shuffled labels. Reach is where the measured value still rises along the direction; edit
+error is the mean distance between the value asked and the value measured after rendering. Halves is the cosine between
+the directions of two halves of the faces; distance is how far one SD of the attribute leads w away, in SD of w."""
+
+LEAKS = """One row per direction: what else changes when its attribute rises by one SD. Attributes in their own SD, with
+held-fixed ones near 0 by construction of the edit; identity and hair as the cosine between the descriptors of the
+faces before and after (in brackets: between strangers)."""
+
+
+def table(report: dict[str, Any]) -> str:
+    """One line per direction."""
+    summaries = _summaries(report)
+    rows = [["direction", *next(iter(summaries.values()), {})]]
+    rows += [[name, *summary.values()] for name, summary in summaries.items()]
+    return aligned(rows)
+
+
+def matrix(report: dict[str, Any]) -> str:
+    """The leakage matrix as text."""
+    rows = [["per SD of", *MEASURED, *DESCRIPTORS]]
+    for name, figures in report["directions"].items():
+        rows.append([name, *(f"{_leak(report, name, other):+.2f}" for other in MEASURED), *_likeness(figures)])
+    return aligned(rows)
+
+
+def write_report(folder: Path) -> None:
+    """Writes report.html from report.json and the pictures beside it."""
+    report = read_json(folder / REPORT)
+    parts = [f"<h1>Directions in W</h1><p>{report['faces']:,} faces, psi {report['psi']:g}.</p>"]
+    if report["directions"]:
+        parts += [_html_table(report), f"<p>{ABOUT}</p>"]
+        parts += [f"<h2>Leakage</h2><p>{LEAKS}</p>", _image(_png(heat_map(report)))]
+    for name, figures in report["directions"].items():
+        parts += [f"<h2>{html.escape(name)}</h2>", _image(_png(calibration_plot(name, figures)))]
+        parts += [_image((folder / f"{name}.png").read_bytes())]
+    for name, reason in report["failed"].items():
+        parts.append(f"<p>No direction for {html.escape(name)}: {html.escape(reason)}.</p>")
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Directions</title><style>{STYLE}</style>'
+    with atomic_path(folder / PAGE) as temporary:
+        temporary.write_text(f"{head}<body>{''.join(parts)}</body></html>", encoding="utf-8")
+
+
+def heat_map(report: dict[str, Any]) -> Figure:
+    """The leakage matrix; blue falls, red rises with the attribute of the row."""
+    names = list(report["directions"])
+    others = [[_leak(report, name, other) for other in MEASURED] for name in names]
+    figure = Figure(figsize=(WIDTH, 1.5 + 0.5 * len(names)), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(np.array(others, float), cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
+    for y, name in enumerate(names):
+        for x, value in enumerate(others[y]):
+            axes.text(x, y, f"{value:+.2f}", ha="center", va="center", color="white" if abs(value) > 0.6 else "black")
+        for x, text in enumerate(_likeness(report["directions"][name]), len(MEASURED)):
+            axes.text(x, y, text.replace(" ", "\n"), ha="center", va="center", fontsize=8)
+    labels = [*MEASURED, *DESCRIPTORS]
+    axes.set_xlim(-0.5, len(labels) - 0.5)
+    axes.set_xticks(range(len(labels)), [label.replace("_", "\n") for label in labels], fontsize=8)
+    axes.set_yticks(range(len(names)), names)
+    return figure
+
+
+def calibration_plot(name: str, figures: dict[str, Any]) -> Figure:
+    """Measured value at the places of the score; the reach of edits in bold."""
+    scores, response = (np.array(figures[key], float) for key in ("scores", "response"))
+    low, high = figures["reach"]
+    inside = (response >= low - 1e-6) & (response <= high + 1e-6)
+    figure = Figure(figsize=(WIDTH / 2, WIDTH / 3), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(scores, response, "o--", color="0.6", label="measured")
+    axes.plot(scores[inside], response[inside], "o-", color="C0", label="reach of edits")
+    axes.axline((float(scores[inside][0]),) * 2, slope=1, color="0.8", linewidth=1, label="linear")
+    axes.set_xlabel("score (linear regression on w)")
+    axes.set_ylabel(f"{name}, {MEASURED[name].unit}")
+    axes.legend(frameon=False)
+    return figure
+
+
+def _summaries(report: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """{direction: {heading: text}} of the table."""
+    return {name: _summary(figures) for name, figures in report["directions"].items()}
+
+
+def _summary(figures: dict[str, Any]) -> dict[str, str]:
+    low, high = figures["reach"]
+    return {
+        "accuracy": _interval(figures, "accuracy"),
+        "shuffled": f"{figures['accuracy_shuffled']:.2f}",
+        "AUC": _interval(figures, "auc"),
+        "R2": _interval(figures, "ridge_r2"),
+        "halves": f"{figures['halves_cosine']:.3f}",
+        "reach": f"{low:+.0f} to {high:+.0f}",
+        "edit error": f"{figures['edit_mae']:.1f}",
+        "distance": f"{figures['distance_per_sd']:.1f}",
+    }
+
+
+def _interval(figures: dict[str, Any], name: str) -> str:
+    low, high = figures[f"{name}_95"]
+    return f"{figures[name]:.3f} ({low:.3f}-{high:.3f})"
+
+
+def _likeness(figures: dict[str, Any]) -> list[str]:
+    found = [figures["likeness"][name] for name in DESCRIPTORS]
+    return [f"{one['cosine']:.2f} ({one['strangers']:.2f})" for one in found]
+
+
+def _leak(report: dict[str, Any], name: str, other: str) -> float:
+    """SD of `other` per SD of the direction's attribute; NaN where too little was measured."""
+    if other == name:
+        return 1.0
+    slope = report["directions"][name]["leakage"][other]["slope"]
+    return float("nan") if slope is None else slope
+
+
+def aligned(rows: list[list[str]]) -> str:
+    """Rows of cells as text with straight columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(text.ljust(n) for text, n in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def _html_table(report: dict[str, Any]) -> str:
+    summaries = _summaries(report)
+    head = "".join(f"<th>{name}</th>" for name in ("", *next(iter(summaries.values()))))
+    rows = (
+        f"<tr><th>{html.escape(name)}</th>" + "".join(f"<td>{html.escape(text)}</td>" for text in summary.values())
+        for name, summary in summaries.items()
+    )
+    return f"<table><tr>{head}</tr>{'</tr>'.join(rows)}</tr></table>"
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _image(png: bytes) -> str:
+    return f'<img alt="" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
