@@ -46,10 +46,10 @@ def undisturbed(network: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def start(network: str, out: Path, checkout: Path, *more: str) -> subprocess.Popen:
+def start(network: str, out: Path, checkout: Path, *more: str, **options: bool) -> subprocess.Popen:
     command = [sys.executable, "-m", "synth.sample", "--generator", network, "--seeds", f"0-{SEEDS - 1}"]
     command += ["--shard-size", str(SHARD_SIZE), "--device", "cpu", "--out", str(out), *more]
-    return subprocess.Popen(command, cwd=checkout, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=checkout, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options)
 
 
 def wait_for_a_shard(out: Path, process: subprocess.Popen) -> None:
@@ -110,6 +110,31 @@ def test_a_command_with_nothing_left_to_do_keeps_the_measured_rate(network: str,
     assert "0 images made, 10 were there" in capsys.readouterr().out
     figures = json.loads((tmp_path / "sample.json").read_text())
     assert figures["made"] == 10 and figures["images_per_second"] > 0 and figures["processes"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("workers", "kills"), [(1, 17), (2, 17), (3, 16)])
+def test_fifty_kills_at_random_moments_change_no_byte(
+    network: str, undisturbed: Path, tmp_path: Path, checkout: Path, workers: int, kills: int
+):
+    """Command and workers die at once, while they start, synthesise, write or rename; the next command goes on."""
+    random = np.random.RandomState(workers)
+    for _ in range(kills):
+        process = start(network, tmp_path, checkout, "--workers", str(workers), start_new_session=True)
+        first_moment = time.monotonic() + random.uniform(2, 6)  # of these, some seconds go by before there is work
+        while time.monotonic() < first_moment and process.poll() is None:
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=PATIENCE)
+        expected = digests(undisturbed)
+        assert all(expected[name] == digest for name, digest in digests(tmp_path).items())
+        if len(digests(tmp_path)) > 0.7 * len(expected):  # leave work for the next
+            for path in random.permutation(sorted(tmp_path.glob("shard-*.h5")))[:15]:
+                Path(path).unlink()
+    process = start(network, tmp_path, checkout, "--workers", str(workers))
+    _, message = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, message
+    assert digests(tmp_path) == digests(undisturbed) and list(tmp_path.glob(".*")) == []
 
 
 @pytest.mark.slow
