@@ -76,8 +76,12 @@ def to_pixels(x: torch.Tensor) -> torch.Tensor:
 
 def to_tensor(images: np.ndarray) -> torch.Tensor:
     """(N, H, W, 3) uint8 -> (N, 3, H, W) float32 = u / 127.5 - 1."""
-    pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
-    return (pixels.to(torch.float32) / 127.5 - 1).contiguous()
+    return to_range(torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)).contiguous()
+
+
+def to_range(pixels: torch.Tensor) -> torch.Tensor:
+    """uint8 of any shape -> float32 in [-1, 1] = u / 127.5 - 1, in the same memory order."""
+    return pixels.to(torch.float32) / 127.5 - 1
 
 
 def sheet(images: np.ndarray, columns: int, captions: list[str] | None = None, scale: int = 1) -> Image.Image:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from data.images import to_range
 from data.shards import read_arrays, read_attrs
 from hairnet.split import PointsOfW, masks_of, render
 
@@ -79,7 +80,7 @@ class Samples:
         w = self.w[sides.to(device), rows.to(device)]
         images = self._render(w) if self.images is None else self.images[sides, rows]
         masks = self.masks[sides, rows]
-        return Views(w, images.to(device).float() / 127.5 - 1, masks.to(device).float() / 255)
+        return Views(w, to_range(images.to(device)), masks.to(device).float() / 255)
 
     def _render(self, w: Tensor) -> Tensor:
         """(N,w_dim) -> (N,3,R,R) uint8 on the CPU by NVIDIA's rule: as exact as a photo, in a quarter of the memory."""

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from data.images import to_range
 from recipes import factors
 from recipes.distributed import average_gradients
 from recipes.generator_losses import feature_loss, gabor_bank, pixel_loss, r1_penalty, texture_loss
@@ -60,7 +61,7 @@ class Pairs:
 
     def batch(self, rows: Tensor, resolution: int, device: torch.device) -> tuple[Tensor, Tensor]:
         """(z, images in [-1, 1] at `resolution` px) of some rows."""
-        images = self.images[rows].to(device).float() / 127.5 - 1
+        images = to_range(self.images[rows].to(device))
         factor = images.shape[2] // resolution
         return self.z[rows].to(device), F.avg_pool2d(images, factor) if factor > 1 else images
 

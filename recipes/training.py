@@ -18,6 +18,7 @@ from torch import Generator, Tensor, nn
 from tqdm import tqdm
 
 from data.files import atomic_path
+from data.images import to_range
 
 CHECKPOINT_SECONDS = 60.0
 WARM_UP = 0.05  # share of the training in which the learning rate rises
@@ -132,4 +133,4 @@ def _save(
 def batches_of(rows: Iterable[int], images: Tensor) -> Tensor:
     """Rows of (N, S, S, 3) uint8 -> (B, 3, S, S) float32 in [-1, 1]."""
     picked = images[torch.as_tensor(rows)]
-    return picked.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    return to_range(picked.permute(0, 3, 1, 2))
