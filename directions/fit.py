@@ -18,6 +18,7 @@ from data.files import read_json, write_json
 from data.images import write_image
 from data.shards import Shards
 from directions.attributes import ATTRIBUTES, MEASURED, others
+from directions.boundary import read_boundary
 from directions.calibrate import Calibration, calibrate_on
 from directions.direction import Direction, load_direction, save_direction
 from directions.instruments import Instruments
@@ -43,6 +44,7 @@ def main(
     parser: str = "builtin",
     identity: str = "builtin",
     band: float = 1.0,
+    boundary: Path | None = None,
     workers: int | None = None,
     device: str | None = None,
 ) -> None:
@@ -61,6 +63,7 @@ def main(
         parser: "builtin" or the path of the face parser that measured them
         identity: "builtin" or the path of a face embedder, which tells how much edits change the person
         band: share of the training faces that the SVM sees, those farthest from its threshold, above 0 up to 1
+        boundary: .npy file with the vector to go along, made elsewhere, for one attribute; None: an own one, by the SVM
         workers: processes that measure; None: one per core
         device: cpu or cuda; None: cuda if there is one
     """
@@ -73,6 +76,7 @@ def main(
         parser=parser,
         identity=identity,
         band=band,
+        boundary=boundary,
         workers=workers,
         device=device,
     )
@@ -94,6 +98,7 @@ def fit_directions(
     parser: str = "builtin",
     identity: str = "builtin",
     band: float = 1.0,
+    boundary: Path | None = None,
     workers: int | None = None,
     device: str | None = None,
 ) -> dict[str, Any]:
@@ -102,9 +107,12 @@ def fit_directions(
     kept = None if keep is None else parse_attributes(keep, "--keep")
     if not 0 < band <= 1:
         raise ValueError(f"band is {band}, but it is a share of the faces: above 0 and at most 1")
+    if boundary is not None and len(names) != 1:
+        raise ValueError(f"--boundary is of one attribute, but --attributes has {len(names)}: name the one")
     sample, network, render = open_faces(Shards(faces), generator, parser, device)
+    given = None if boundary is None else read_boundary(boundary, network.w_dim)
     describe = Describer(identity, device)
-    settings = (band, kept, describe.sha256)
+    settings = (band, kept, describe.sha256, None if given is None else given.tolist())
     report: dict[str, Any] = {"faces": len(sample.seeds), "psi": sample.psi, "directions": {}, "failed": {}}
     with MeasuringPool(parser, device, workers) as measure:
         tools = Instruments(render, measure, describe)
@@ -112,7 +120,7 @@ def fit_directions(
             direction = _done(out / f"{name}.json", network, sample, settings)
             if direction is None:
                 try:
-                    direction, calibration = fit_direction(sample, name, tools, band, kept)
+                    direction, calibration = fit_direction(sample, name, tools, band, kept, given)
                 except ValueError as reason:
                     report["failed"][name] = str(reason)
                     continue
@@ -131,10 +139,12 @@ def fit_direction(
     tools: Instruments,
     band: float = 1.0,
     keep: list[str] | None = None,
+    boundary: np.ndarray | None = None,
 ) -> tuple[Direction, Calibration]:
     """The calibrated direction of one attribute; ValueError with the reason when the faces do not give one.
 
-    `band`: see fit_linear; `keep`: names of what edits hold fixed, None: those of attributes.others.
+    `band`: see fit_linear; `keep`: names of what edits hold fixed, None: those of attributes.others; `boundary`:
+    (w_dim,) unit vector to go along as it is instead of an own one.
     """
     values = sample.columns[name]
     known = np.isfinite(values)
@@ -145,8 +155,10 @@ def fit_direction(
     threshold = 0.0 if name == "yaw" else float(np.median(values[~test]))
     fit = fit_linear(w, values, test, threshold, band)
     kept = others(name) if keep is None else [other for other in keep if other != name]
+    if boundary is not None:
+        kept = []
     slopes = kept_slopes(sample, kept)
-    vector, removed = edit_vector(w[~test], fit.normal, slopes)
+    vector, removed = edit_vector(w[~test], fit.normal, slopes) if boundary is None else (boundary, 0.0)
     calibration = calibrate_on(sample, name, vector, fit.ridge, fit.ridge_intercept, tools)
     assert calibration.curve is not None
     sd = sample.sd[name]

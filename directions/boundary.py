@@ -1,0 +1,67 @@
+"""Vectors of W as InterFaceGAN keeps them, `.npy` files of shape (1, w_dim): `python -m directions.boundary yaw.npy`.
+
+Written here, `edit.py` of InterFaceGAN goes along them; one from there gets a unit and a reach by
+`python -m directions.fit runs/x/faces --attributes yaw --boundary pose_w.npy`. The format has neither: no generator, no
+step, no intercept. Distances along the vector are in units of w.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+from data.command import run
+from data.files import atomic_path
+from directions.direction import Direction
+from directions.edit import load_named
+from synth import load_generator
+
+LARGEST = 1 << 20  # bytes: a file of one vector is far smaller
+
+
+def main(out: Path, *, attribute: str = "yaw", directions: str = "builtin", generator: str = "builtin") -> None:
+    """Writes the edit vector of a direction as InterFaceGAN's tools read it.
+
+    Args:
+        out: file to write, .npy
+        attribute: name of the direction
+        directions: "builtin" or a folder that directions.fit has written
+        generator: "builtin" or the checkpoint that the direction belongs to
+    """
+    if out.suffix != ".npy":
+        raise ValueError(f"{out} is not a name for this format: let it end in .npy")
+    direction = load_named(attribute, directions, load_generator(generator))
+    write_boundary(direction, out)
+    print(f"one unit along it changes {attribute} by {direction.step:.3g} {direction.unit}")
+
+
+def write_boundary(direction: Direction, path: Path) -> None:
+    """(1, w_dim) float32 of unit length."""
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, direction.vector[None].astype(np.float32))
+
+
+def read_boundary(path: Path, w_dim: int) -> np.ndarray:
+    """(w_dim,) float64 of unit length from a .npy file; ValueError for anything but one finite vector of this width."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist: give the path of a .npy file")
+    refused = f"{path} is not a boundary: it takes a .npy file with {w_dim} numbers, shape (1, {w_dim})"
+    if path.stat().st_size > LARGEST:
+        raise ValueError(refused)
+    try:
+        vector = np.lib.format.read_array(io.BytesIO(path.read_bytes()), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(refused) from error
+    if vector.dtype.kind != "f" or vector.shape not in ((1, w_dim), (w_dim,)):
+        raise ValueError(refused)
+    vector = vector.reshape(w_dim).astype(np.float64)
+    length = np.linalg.norm(vector)
+    if not np.isfinite(length) or length == 0:
+        raise ValueError(refused)
+    return vector / length
+
+
+if __name__ == "__main__":
+    run(main)

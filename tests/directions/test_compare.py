@@ -1,0 +1,51 @@
+"""Ways to change an attribute, in the plain world where every effect is known."""
+
+import numpy as np
+import pytest
+
+from directions.attributes import MEASURED
+from directions.compare import compare, comparison
+from directions.report import heat_map, matrix, table
+
+
+@pytest.fixture(scope="module")
+def compared(plain):
+    return compare(plain.faces(2000), "yaw", plain.tools)
+
+
+def test_the_conditional_way_leaks_least_and_the_normal_leads_farthest_away(compared):
+    figures = compared[0]
+    assert figures["conditional"]["leak_rms"] < 0.05 < figures["covariance"]["leak_rms"]
+    ways = ("whitened", "covariance", "regression")
+    assert all(figures["normal"]["distance_per_sd"] > figures[way]["distance_per_sd"] for way in ways)
+
+
+def test_all_ways_have_the_same_effect_and_a_row(compared):
+    figures, picture = compared
+    for way in ("normal", "whitened", "covariance", "regression", "conditional"):
+        assert figures[way]["likeness"]["effect"] == pytest.approx(1, abs=0.35)
+        assert (
+            figures[way]["likeness"]["hair"]["cosine"] > figures["random, as visible"]["likeness"]["hair"]["cosine"] - 1
+        )
+    lines = comparison(figures).splitlines()
+    assert len(lines) == 1 + len(figures)
+    assert picture.size[0] > picture.size[1]
+
+
+def test_tables_and_the_heat_map_show_what_could_not_be_measured():
+    likeness = {name: {"cosine": 0.9, "strangers": 0.1} for name in ("identity", "hair")}
+    leakage = {name: {"slope": 0.5} for name in MEASURED if name != "yaw"} | {"glasses": {"slope": None}}
+    interval = {f"{name}_95": [0.8, 1.0] for name in ("accuracy", "auc", "ridge_r2")}
+    figures = interval | {
+        "accuracy": 0.9,
+        "auc": 0.95,
+        "ridge_r2": 0.9,
+        "accuracy_shuffled": 0.5,
+        "halves_cosine": 0.99,
+    }
+    figures |= {"reach": [-30, 30], "edit_mae": 2.0, "distance_per_sd": 1.2, "leakage": leakage, "likeness": likeness}
+    report = {"directions": {"yaw": figures}}
+    assert "0.900 (0.800-1.000)" in table(report)
+    text = matrix(report).splitlines()[1]
+    assert "+nan" in text and "+0.50" in text and "0.90 (0.10)" in text
+    assert np.isfinite(heat_map(report).get_size_inches()).all()
