@@ -57,7 +57,9 @@ class JudgeFiles:
 
 def _embedder(flag: str, name: str, unfit: tuple[str, ...] = ()) -> Path:
     """The file of an embedder for a loss; ValueError when it is the one that scores, or its kind is `unfit`."""
-    path = builtin(KINDS[name]) if name in KINDS else resolve(name, "face or hair embedder")
+    path = builtin(KINDS[name]) if name in KINDS else Path(name)
+    if not path.is_file():
+        raise FileNotFoundError(f"{flag} {name} is not a file: give the path of one, builtin-loss or builtin-hair")
     # Only our own files say what they are for; a published face network is taken at its word.
     kind = load_network(path)[1]["kind"] if path.suffix == ".safetensors" else None
     if kind == SCORER or sha256(path) == _digest_of_scorer():

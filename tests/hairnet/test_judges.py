@@ -38,7 +38,7 @@ def test_a_path_counts_as_the_network_that_lies_there():
 def test_a_world_may_have_no_hair_descriptor_but_needs_an_identity():
     files = find(hair="none")
     assert files.digests()["hair"] is None and files.load("cpu").hair is None
-    with pytest.raises(FileNotFoundError, match="none"):
+    with pytest.raises(FileNotFoundError, match="--identity none is not a file"):
         find(identity="none")
 
 
