@@ -65,9 +65,7 @@ def _embedder(flag: str, name: str, unfit: tuple[str, ...] = ()) -> Path:
     if kind == SCORER or sha256(path) == _digest_of_scorer():
         raise ValueError(f"{flag} {name} only ever scores, nothing may learn to please it: give another embedder")
     if kind in unfit:
-        raise ValueError(
-            f"{flag} {name} is of kind {kind}, which does not tell persons: give a face embedder"
-        )
+        raise ValueError(f"{flag} {name} is of kind {kind}, which does not tell persons: give a face embedder")
     return path
 
 
