@@ -1,77 +1,121 @@
 """How fast is the synthesis against the textbook form, which makes one modulated weight per sample?
 
-    python -m benchmarks.synthesis [--resolution 64] [--channel-base 4096] [--batch 16] [--device cpu]
+    python -m benchmarks.synthesis                       every case, compiled too: some minutes
+    python -m benchmarks.synthesis --case 64 --compile false --device cuda
 
-Both forms run by turns in one process, so that a busy machine slows both; the ratio is what counts.
+All forms, and the convolution that stands for the machine's peak, run by turns in one process, so that a busy machine
+slows them alike; the ratios are what counts. Memory is that of a process of its own for each form (Linux or CUDA). For
+all of them glibc keeps freed memory, as it does in the workers of synth.sample.
 """
 
 from __future__ import annotations
 
+import copy
+import os
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 from data.command import run
+from data.workers import MALLOC
 from synth.networks import Generator
 from synth.noise import Noise
 from synth.published import run_block
 
+Form = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A generator and a batch; feature maps are channel_base // side, at most channel_max."""
+
+    resolution: int
+    channel_base: int
+    channel_max: int
+    batch: int
+    backward: bool
+
+    def generator(self, device: str) -> Generator:
+        torch.manual_seed(0)
+        width = min(self.channel_max, 512)
+        return Generator(64, width, self.resolution, 2, self.channel_base, self.channel_max).to(device)
+
+
+CASES = {
+    "256": Case(256, 16384, 512, batch=1, backward=False),
+    "64": Case(64, 4096, 128, batch=16, backward=False),
+    "train": Case(64, 4096, 128, batch=16, backward=True),
+    "1024": Case(1024, 32768, 512, batch=1, backward=False),
+}
+
 
 def main(
     *,
-    resolution: int = 64,
-    channel_base: int = 4096,
-    channel_max: int = 128,
-    batch: int = 16,
-    rounds: int = 10,
+    case: Literal["all", "256", "64", "train", "1024"] = "all",
+    compile: bool = True,
+    rounds: int = 8,
     device: str = "cpu",
 ) -> None:
-    """Prints ratios textbook / ours (above 1: ours is faster), forward and forward with backward, float32.
+    """Prints ratios to the textbook form (above 1: ours is faster), the fraction of the convolution peak, and memory.
 
     Args:
-        resolution: side of the pictures in pixels, a power of two
-        channel_base: feature maps are channel_base // side, at most channel_max
-        channel_max: see channel_base
-        batch: pictures per pass
+        case: 256 px one by one; 64 px in batches of 16; train: these forward and backward; 1024 px, not among all
+        compile: ours also by torch.compile, which takes half a minute and more per case
         rounds: timed passes of each form; the median counts
         device: cpu or cuda
     """
-    if rounds < 1 or batch < 1:
-        raise ValueError("--rounds and --batch must be at least 1")
-    torch.manual_seed(0)
-    generator = Generator(64, 128, resolution, 4, channel_base, channel_max).to(device)
-    ws = generator.mapping(torch.randn(batch, 64, device=device)).detach()
-    forms: list[Callable[[Tensor], Tensor]] = [
-        lambda rows: generator.synthesis(rows),
-        lambda rows: textbook(generator, rows),
-    ]
+    if rounds < 1:
+        raise ValueError(f"--rounds is at least 1, not {rounds}")
+    print(f"{torch.get_num_threads()} threads, {device}, torch {torch.__version__}; ratio: to the textbook form")
+    for name in ("256", "64", "train") if case == "all" else (case,):
+        measure(name, CASES[name], compile, rounds, device)
+
+
+def measure(name: str, case: Case, compiled: bool, rounds: int, device: str) -> None:
+    """Prints one case."""
+    generator = case.generator(device)
+    ws = generator.mapping(torch.randn(case.batch, 64, device=device)).detach()
+    forms = forms_of(generator)
+    used = {name: memory(form, ws, case.backward) for name, form in forms.items()}
+    if compiled:
+        forms |= {f"{name}, compiled": torch.compile(forms[name], dynamic=False) for name in ("ours", "ours, bf16")}
+    work = flops(generator, ws, case.backward)
     with torch.no_grad():
-        difference = (forms[0](ws) - forms[1](ws)).abs().max().item()
-    sizes = f"{resolution} px, channels {channel_base} // side <= {channel_max}, batch {batch}"
-    print(f"{sizes}, {torch.get_num_threads()} threads, {device}")
-    print(f"largest difference of the pictures {difference:.1e}")
-    for name, backward in (("forward", False), ("forward + backward", True)):
-        ours, book = seconds(forms, ws, rounds, backward)
-        print(f"{name:<18} ours {batch / ours:7.1f} images/s, textbook {batch / book:7.1f}, ratio {book / ours:.2f}")
+        exact = textbook(generator, ws)
+        differences = {form: (call(ws) - exact).abs().max().item() for form, call in forms.items()}
+    times = seconds({**forms, "peak": peak(device)}, ws, rounds, case.backward)
+    best = PEAK_FLOPS / times.pop("peak")
+    way = "forward and backward" if case.backward else "forward"
+    print(f"{name}: {case.resolution} px, batch {case.batch}, {way}, {work / case.batch / 1e9:.2f} GFLOP per image")
+    for form, spent in times.items():
+        print(
+            f"  {form:<20} {case.batch / spent:8.2f} images/s   ratio {times['textbook'] / spent:5.2f}"
+            f"   {work / spent / best:4.0%} of peak   largest difference {differences[form]:.0e}"
+            + (f"   {used[form] / 1e6:.0f} MB" if form in used else "")
+        )
 
 
-def seconds(forms: list[Callable[[Tensor], Tensor]], ws: Tensor, rounds: int, backward: bool) -> list[float]:
-    """Median seconds of one pass of each form; the first, untimed one warms up."""
-    times: list[list[float]] = [[] for _ in forms]
-    for turn in range(rounds + 1):
-        for form, spent in zip(forms, times, strict=True):
-            start = time.perf_counter()
-            with torch.set_grad_enabled(backward):
-                image = form(ws)
-            if backward:
-                image.square().mean().backward()
-            image.sum().item()  # waits for the device
-            if turn:
-                spent.append(time.perf_counter() - start)
-    return [statistics.median(spent) for spent in times]
+def forms_of(generator: Generator) -> dict[str, Form]:
+    """The ways to compute pictures that are compared."""
+    rough = copy.deepcopy(generator)
+    rough.synthesis.precision = "bf16"
+    return {
+        "textbook": lambda ws: textbook(generator, ws),
+        "ours": generator.synthesis,
+        "ours, bf16": rough.synthesis,
+    }
 
 
 def textbook(generator: Generator, ws: Tensor, noise: str = "const") -> Tensor:
@@ -85,5 +129,81 @@ def textbook(generator: Generator, ws: Tensor, noise: str = "const") -> Tensor:
     return image
 
 
+def seconds(forms: dict[str, Form], ws: Tensor, rounds: int, backward: bool) -> dict[str, float]:
+    """Median seconds of one pass of each form; the first, untimed one warms up."""
+    times: dict[str, list[float]] = {name: [] for name in forms}
+    for turn in range(rounds + 1):
+        for name, form in forms.items():
+            start = time.perf_counter()
+            with torch.enable_grad() if backward else torch.inference_mode():
+                image = form(ws)
+            if backward and image.requires_grad:
+                image.square().mean().backward()
+            image.sum().item()  # waits for the device
+            if turn:
+                times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(spent) for name, spent in times.items()}
+
+
+PEAK_MAPS, PEAK_SIDE = 256, 48
+PEAK_FLOPS = 2 * 9 * PEAK_MAPS**2 * PEAK_SIDE**2
+
+
+def peak(device: str) -> Form:
+    """One large convolution in channels_last float32: about the best that the machine does."""
+    order = torch.channels_last
+    x = torch.randn(1, PEAK_MAPS, PEAK_SIDE, PEAK_SIDE, device=device).contiguous(memory_format=order)
+    weight = torch.randn(PEAK_MAPS, PEAK_MAPS, 3, 3, device=device).contiguous(memory_format=order)
+    return lambda _: F.conv2d(x, weight, padding=1)
+
+
+def flops(generator: Generator, ws: Tensor, backward: bool) -> float:
+    """Floating-point operations of the convolutions and matrix products of one pass of ours."""
+    with FlopCounterMode(display=False) as counter:
+        image = generator.synthesis(ws)
+        if backward:
+            image.sum().backward()
+    return counter.get_total_flops()
+
+
+def memory(form: Form, ws: Tensor, backward: bool) -> int:
+    """The bytes that one pass of a form takes at its peak; on a CPU in a process of its own, before any other pass."""
+    if ws.is_cuda:
+        return used(form, ws, backward)
+    with ProcessPoolExecutor(1, get_context("fork"), initializer=FORMS.append, initargs=(form,)) as pool:
+        return pool.submit(used_there, ws, backward).result()
+
+
+FORMS: list[Form] = []  # in a process of `memory`: its form, which cannot be sent
+
+
+def used_there(ws: Tensor, backward: bool) -> int:
+    return used(FORMS[-1], ws, backward)
+
+
+def used(form: Form, ws: Tensor, backward: bool) -> int:
+    """The bytes by which the memory of this process grows in one pass, at its peak."""
+    before = peak_bytes(ws, again=True)
+    with nullcontext() if backward else torch.inference_mode():
+        image = form(ws)
+    if backward:
+        image.square().mean().backward()
+    return peak_bytes(ws) - before
+
+
+def peak_bytes(ws: Tensor, again: bool = False) -> int:
+    """The most memory that this process has had, of the device of ws; `again`: from now on."""
+    if ws.is_cuda:
+        if again:
+            torch.cuda.reset_peak_memory_stats(ws.device)
+        return torch.cuda.max_memory_allocated(ws.device)
+    if again:
+        Path("/proc/self/clear_refs").write_text("5")
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
+
+
 if __name__ == "__main__":
+    if not MALLOC.items() <= os.environ.items():  # read by glibc as a process starts
+        os.execve(sys.executable, [sys.executable, "-m", "benchmarks.synthesis", *sys.argv[1:]], os.environ | MALLOC)
     run(main)

@@ -59,7 +59,15 @@ def _read_own(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def _read_foreign(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """A checkpoint of another program, by the first of READERS that knows its content."""
     content = read_content(path)
-    found = next(filter(None, (reader.find(content, path) for reader in READERS)), None)
+    try:
+        found = next(filter(None, (reader.find(content, path) for reader in READERS)), None)
+    except (
+        LookupError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+    ) as error:  # tensors of odd shapes, odd things as tensors
+        raise ValueError(f"{path} has other things than a network's in its place ({error}): fetch it again") from error
     if found is None:
         raise ValueError(f"{path} holds no StyleGAN2 generator that is known here: give {READ}")
     tensors, settings, recipe = found

@@ -40,17 +40,16 @@ def find(content: Any, path: Path) -> tuple[State, dict[str, Any], dict[str, Any
         return None
     sizes = [int(m[1]) for key in state if (m := re.fullmatch(r"to_rgbs\.(\d)\.bias", str(key)))]
     layers = [key for key in state if re.fullmatch(r"style\.\d{1,2}\.weight", str(key))]
-    names = our_names(8 << max(sizes, default=-1), len(layers))
+    names = our_names(4 << max(sizes, default=-1) + 1, len(layers))
     tensors = renamed(state, {name: theirs(part(name)) for name in names}, KERNEL, path)
     tensors = {name: _narrowed(part(name), value) for name, value in tensors.items()}
     recipe = {"format": "rosinality checkpoint"}
     average = content.get("latent_avg")
-    if isinstance(average, Tensor):
+    if isinstance(average, Tensor):  # (w_dim,), or encoders' (num_ws, w_dim)
         rows = average.reshape(-1, average.shape[-1])
         tensors["mapping.w_avg"] = rows[0] if (rows == rows[0]).all() else rows.mean(dim=0)
         recipe["w_avg"] = "its latent_avg"
-    settings = content.get("config")  # of `write`
-    return tensors, FIXED | (generator_arguments(json.loads(settings)) if isinstance(settings, str) else {}), recipe
+    return tensors, FIXED | _settings(content.get("config"), path), recipe
 
 
 def write(tensors: State, config: dict[str, Any], path: Path) -> None:
@@ -89,6 +88,16 @@ def _state(content: dict[Any, Any]) -> dict[str, Any] | None:
                 named = {str(key): value for key, value in state.items()}
                 return {key[len(prefix) :]: value for key, value in named.items() if key.startswith(prefix)}
     return None
+
+
+def _settings(text: Any, path: Path) -> dict[str, Any]:
+    """Our config, where `write` has put one."""
+    if text is None:
+        return {}
+    try:
+        return generator_arguments(dict(json.loads(text)))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path} has a config that is none of ours: fetch it again") from error
 
 
 def _narrowed(own: Part, value: Tensor) -> Tensor:

@@ -80,6 +80,41 @@ def test_tensors_that_share_their_data_are_no_more_than_the_file(tmp_path, gener
         load_generator(tmp_path / "small.pt")
 
 
+FORGED = {
+    "a latent_avg without dimensions": {"latent_avg": torch.tensor(1.0)},
+    "a latent_avg of whole numbers": {"latent_avg": torch.arange(24).reshape(2, 12)},
+    "a config that is a list": {"config": "[1]"},
+    "a config that is no text": {"config": torch.ones(2)},
+    "a config of another network": {"config": '{"conv_clamp": "wide"}'},
+    "a config of endless depth": {"config": "[" * 100_000},
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_what_lies_beside_a_rosinality_network_is_checked(tmp_path, generator, rosinality_state, name):
+    torch.save({"g_ema": rosinality_state(generator), **FORGED[name]}, tmp_path / "forged.pt")
+    with pytest.raises(ValueError, match="forged.pt"):
+        load_generator(tmp_path / "forged.pt")
+
+
+@pytest.mark.parametrize("value", [torch.ones(7), torch.ones(2, 2, 2), "text", None, [1]])
+def test_odd_things_in_place_of_a_tensor_are_refused(tmp_path, generator, rosinality_state, genforce_state, value):
+    for content in (rosinality_state(generator), genforce_state(generator)):
+        kind = "g_ema" if "style.1.weight" in content else "generator_smooth"
+        layers = {key.rpartition("0")[2]: key for key in content if "0" in key and not key.endswith("kernel")}
+        for key in layers.values():
+            torch.save({kind: content | {key: value}}, tmp_path / "forged.pt")
+            with pytest.raises(ValueError, match="forged.pt"):
+                load_generator(tmp_path / "forged.pt")
+
+
+def test_a_network_without_colours_is_refused(tmp_path, generator, rosinality_state):
+    state = {key: value for key, value in rosinality_state(generator).items() if "to_rgb" not in key}
+    torch.save({"g_ema": state}, tmp_path / "forged.pt")
+    with pytest.raises(ValueError, match="forged.pt has an unknown entry 'convs"):
+        load_generator(tmp_path / "forged.pt")
+
+
 def test_a_tensor_cannot_change_the_file(tmp_path):
     path = tmp_path / "numbers.pt"
     torch.save([torch.ones(3)], path)
