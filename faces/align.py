@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from faces.detect import detect, most_central
+from faces.detect import chosen, detect
 from faces.inner import inner_face
 
 __all__ = ["Aligned", "align", "align_at", "crop_quad", "ffhq_quad", "inner_face"]
@@ -169,12 +169,13 @@ def _warp_back(
     return np.asarray(crop.transform(size, Image.Transform.AFFINE, coefficients, resampling))
 
 
-def align(photo: Image.Image, size: int = 256) -> Aligned:
-    """The FFHQ crop (size, size) of the most central face of `photo`; ValueError when there is none."""
+def align(photo: Image.Image, size: int = 256, pick: str | None = None) -> Aligned:
+    """The FFHQ crop (size, size) of a face of `photo`; ValueError when there is none.
+
+    `pick` names the face as in `detect.chosen`: None is the most central one.
+    """
     faces = detect(photo)
-    if len(faces) == 0:
-        raise ValueError("no face found in the photo: use one that shows a face upright and at least 20 px wide")
-    return align_at(photo, faces.points[most_central(faces.boxes, *photo.size)], size)
+    return align_at(photo, faces.points[chosen(faces, *photo.size, pick)], size)
 
 
 def align_at(photo: Image.Image, points: np.ndarray, size: int = 256) -> Aligned:

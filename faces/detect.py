@@ -6,6 +6,7 @@ The detector is imported at the first call, so that commands which never look at
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -70,6 +71,40 @@ def most_central(boxes: np.ndarray, width: int, height: int) -> int:
     often more clearly: the most probable face is the wrong one in 6 % of the LFW photos, the most central in none."""
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     return int(np.argmin(((centres - np.array([width, height]) / 2) ** 2).sum(1)))
+
+
+def chosen(faces: Faces, width: int, height: int, pick: str | None = None) -> int:
+    """Row of one face of a photo: the most central one, or the one that `pick` names.
+
+    `pick` is a number, counted from the left of the photo as `listed` does, or a point "x,y" in pixels of the photo.
+    """
+    if len(faces) == 0:
+        raise ValueError("no face found in the photo: use one that shows a face upright and at least 20 px wide")
+    if pick is None:
+        return most_central(faces.boxes, width, height)
+    order = np.argsort(faces.boxes[:, 0], kind="stable")
+    if re.fullmatch(r"\d{1,4}", pick):
+        if not 1 <= int(pick) <= len(order):
+            raise ValueError(f"there is no face {pick} in the photo: it shows {listed(faces)}")
+        return int(order[int(pick) - 1])
+    match = re.fullmatch(r"\s*(\d{1,6})\s*,\s*(\d{1,6})\s*", pick)
+    if match is None:
+        raise ValueError(f'{pick!r} names no face: give its number from the left, or a point in it as "x,y" in pixels')
+    point = np.array([int(match[1]), int(match[2])])
+    within = ((faces.boxes[:, :2] <= point) & (point <= faces.boxes[:, 2:])).all(1)
+    if not within.any():
+        raise ValueError(f"there is no face at {pick} in the photo: it shows {listed(faces)}")
+    distance = np.abs((faces.boxes[:, :2] + faces.boxes[:, 2:]) / 2 - point).sum(1)
+    return int(np.argmin(np.where(within, distance, np.inf)))
+
+
+def listed(faces: Faces) -> str:
+    """All faces in words, from the left: "2 faces, 1 at 40,50 and 2 at 200,60"."""
+    order = np.argsort(faces.boxes[:, 0], kind="stable")
+    centres = np.rint((faces.boxes[order, :2] + faces.boxes[order, 2:]) / 2).astype(int)
+    named = [f"{k} at {x},{y}" for k, (x, y) in enumerate(centres, 1)]
+    count = f"{len(named)} face{'s' * (len(named) != 1)}"
+    return f"{count}, {', '.join(named[:-1])} and {named[-1]}" if len(named) > 1 else f"{count}, {named[0]}"
 
 
 def detect_batch(images: np.ndarray) -> np.ndarray:

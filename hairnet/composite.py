@@ -1,119 +1,155 @@
-"""Laying a generated crop into the photo: new hair on it, old hair away, everything else untouched.
+"""The new picture: the photo without its hair, and on it the new hair. Everything else stays the photo's.
 
-A generator's picture is coarser than a photo and its background is invented, so as little of it as possible is used:
-  new hair            the generated pixels,
-  old hair, gone      generated skin, ears, neck or clothes, their tones matched to the photo's; where nothing but
-                      background is behind it, the photo's own background, spread from around,
-  all else            the photo: the whole inner face and the background keep their sharpness.
+- uncover: the photo's old hair gives way to what lies behind it.
+- dress: the donor's hair in the shape that the network drew, or the hair as the network drew it.
+- blend: alpha, by the hair's matte; multiband, coarse tones over a wide seam and strands over a sharp one; poisson, the
+  donor's gradients with the tones that the photo has around them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from scipy.ndimage import gaussian_filter, grey_dilation
+from scipy.ndimage import maximum_filter
 
-from faces.align import inner_face
-from faces.labels import LABEL
+from data.images import sheet
+from faces.parsing import Parser
+from hairnet.canvas import CROP, WIDE, WORK, Canvas, in_crop, scaled
+from hairnet.spread import spread
+from hairnet.strands import Hair, dress, network_hair
+from hairnet.uncover import uncover
 
-BACKGROUND, SKIN, HAIR = LABEL["background"], LABEL["skin"], LABEL["hair"]
-SOFT = 0.008  # of the side: sigma of the masks' edges
-LEAST_SPACE = 0.002  # of the crop: less background than this cannot be spread
-REACH = 0.02  # of the side: old hair is wider than the parser says by its loose strands
+Blend = Literal["alpha", "multiband", "poisson", "none"]
+Strands = Literal["photo", "network"]
+BANDS = 5  # of the multiband blend, each twice as coarse
+STAGE = 320  # px: side of a picture in the sheet of stages
 
 
 @dataclass(frozen=True)
-class Layers:
-    """A crop's pixels (S,S,3) float in [0, 255] and class probabilities (19,S,S), CelebAMask-HQ order."""
+class Composite:
+    """A finished composite and what it was made of; arrays (S,S[,C]) over the face's canvas."""
 
-    pixels: np.ndarray
-    classes: np.ndarray
+    picture: np.ndarray  # (S,S,3) in [0, 255]
+    mask: np.ndarray  # (S,S): 0 where the photo was not touched
+    donor: Canvas
+    face: Canvas
+    generated: Image.Image
+    wanted: np.ndarray  # (WORK,WORK): the network's hair
+    bald: np.ndarray  # (S,S,3)
+    hair: Hair
 
     @property
-    def hair(self) -> np.ndarray:
-        return self.classes[HAIR]
+    def crop(self) -> Image.Image:
+        """The FFHQ crop in the middle, at the photo's resolution."""
+        side, margin = round(self.face.side / WIDE), self.face.side * (1 - 1 / WIDE) / 2
+        whole = Image.fromarray(np.rint(self.picture).clip(0, 255).astype(np.uint8))
+        box = (margin, margin, self.face.side - margin, self.face.side - margin)
+        return whole.resize((side, side), Image.Resampling.BICUBIC, box)
 
-    @classmethod
-    def read(cls, image: Image.Image, parser: torch.nn.Module, size: int) -> Layers:
-        """Enlarges a crop to `size` and parses it."""
-        large = image.resize((size, size), Image.Resampling.BICUBIC) if image.width != size else image
-        x = torch.from_numpy(np.asarray(large, np.float32) / 127.5 - 1).permute(2, 0, 1)[None]
-        with torch.no_grad():
-            device = next(parser.parameters()).device
-            logits = parser(x.to(device)).float().cpu()
-        classes = F.interpolate(F.softmax(logits, 1), (size, size), mode="bilinear", align_corners=False)[0]
-        return cls(np.asarray(large, np.float32), classes.numpy())
+    def stages(self) -> Image.Image:
+        """Every stage on one sheet."""
+        generated = in_crop(np.asarray(self.generated.resize((CROP, CROP), Image.Resampling.BICUBIC), np.float32), 255)
+        pictures = {
+            "hair donor": self.donor.pixels,
+            "its hair": _on_green(self.donor.pixels, self.donor.hair),
+            "photo": self.face.pixels,
+            "its hair ": _on_green(self.face.pixels, self.face.hair),
+            "network": generated,
+            "shape it wants": self.wanted[..., None].repeat(3, 2) * 255,
+            "old hair away": self.bald,
+            "new hair": _on_green(self.hair.pixels, self.hair.matte),
+            "changed": self.mask[..., None].repeat(3, 2) * 255,
+            "result": self.picture,
+        }
+        small = [np.rint(scaled(picture, STAGE)).clip(0, 255).astype(np.uint8) for picture in pictures.values()]
+        return sheet(np.stack(small), 5, list(pictures))
 
 
-def composite(photo: Layers, made: Layers, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The photo's crop with the generated hair.
+def composite(
+    donor: Canvas,
+    face: Canvas,
+    generated: Image.Image,
+    parser: Parser,
+    blend: Blend = "alpha",
+    strands: Strands = "photo",
+) -> Composite:
+    """The face's canvas with new hair.
 
     Args:
-        photo: the face donor's crop
-        made: the generated crop at the same size
-        points: (5, 2) of the face donor, px of the crop
-    Returns:
-        ((S,S,3) uint8 picture, (S,S) float32 mask of what differs from the photo's crop)
+        donor, face: the two photos
+        generated: the network's picture, an FFHQ crop of any size
+        parser: reads the generated picture
+        blend: alpha, multiband or poisson
+        strands: "photo" fills the shape with the donor's own hair; "network" takes the hair as generated
     """
-    size = photo.pixels.shape[0]
-    face = inner_face(points, size)
-    new = _soft(_steep(made.hair), size)
-    old = _soft(_wider(_steep(photo.hair), size), size) * (1 - face)
-    gone = old * (1 - new)
-    filled = match_tones(made, photo, face)
-    open_space = photo.classes[BACKGROUND] * (1 - old)
-    if open_space.mean() > LEAST_SPACE:
-        behind = made.classes[BACKGROUND] / (1 - made.hair + 1e-3)  # of what is seen where there is no hair
-        behind = _soft(np.clip(behind, 0, 1), size)[..., None]
-        filled = filled + behind * (spread(photo.pixels, open_space) - filled)
-    picture = photo.pixels + gone[..., None] * (filled - photo.pixels)
-    picture = picture + new[..., None] * (made.pixels - picture)
-    return np.rint(picture).clip(0, 255).astype(np.uint8), np.clip(new + gone, 0, 1).astype(np.float32)
+    made, made_pixels = read_generated(generated, parser)
+    wanted = network_hair(made)
+    fill, gone = uncover(face, made, made_pixels)
+    bald = face.pixels + gone[..., None] * (fill - face.pixels)
+    if strands == "photo":
+        hair = dress(donor, face, wanted)
+    else:
+        drawn = scaled(in_crop(made_pixels), face.side)
+        hair = Hair(drawn, scaled(wanted * in_crop(np.ones((CROP, CROP), np.float32)), face.side), drawn)
+    mask = np.maximum(gone, hair.matte)
+    if blend == "poisson":
+        picture, mask = poisson(hair, bald, mask)
+    elif blend == "multiband":
+        picture, seam = multiband(hair.pixels, bald, hair.matte)
+        mask = np.maximum(mask, seam)
+    else:
+        picture = bald + hair.matte[..., None] * (hair.pixels - bald)
+    return Composite(picture, mask, donor, face, generated, wanted, bald, hair)
 
 
-def match_tones(made: Layers, photo: Layers, face: np.ndarray) -> np.ndarray:
-    """The generated pixels with, per channel, the mean and deviation that the skin of the inner face has in the photo.
-
-    Both crops show the same inner face, so its skin is what can be compared; a gain beyond 0.5 to 2 is refused.
-    """
-    weight = face * made.classes[SKIN] * photo.classes[SKIN] + 1e-6 * face
-    weight = (weight / (weight.sum() + 1e-12))[..., None]
-
-    def moments(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        mean = (pixels * weight).sum((0, 1))
-        return mean, np.sqrt((np.square(pixels - mean) * weight).sum((0, 1))) + 1.0
-
-    (mean, deviation), (wanted, spread_) = moments(made.pixels), moments(photo.pixels)
-    return (made.pixels - mean) * np.clip(spread_ / deviation, 0.5, 2) + wanted
+@torch.no_grad()
+def read_generated(generated: Image.Image, parser: Parser) -> tuple[np.ndarray, np.ndarray]:
+    """A generated crop as probabilities (19,CROP,CROP) and pixels (CROP,CROP,3) in [0, 255]."""
+    size = max(parser.input_size, 64)
+    x = torch.from_numpy(np.asarray(generated.resize((size, size), Image.Resampling.BICUBIC), np.float32) / 127.5 - 1)
+    logits = parser(x.permute(2, 0, 1)[None].to(next(parser.parameters()).device)).float().cpu()
+    made = F.interpolate(F.softmax(logits, 1), (CROP, CROP), mode="bilinear", align_corners=False)[0].numpy()
+    return made, np.asarray(generated.resize((CROP, CROP), Image.Resampling.BICUBIC), np.float32)
 
 
-def spread(pixels: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """(S,S,3) pixels where `known` (S,S) is 1, and smooth continuations of them where it is 0 (push-pull pyramid)."""
-    weighed = np.concatenate([pixels * known[..., None], known[..., None]], 2).astype(np.float32)
-    levels = [torch.from_numpy(weighed.transpose(2, 0, 1).copy())[None]]  # (1,4,s,s): colour times weight, weight
-    while levels[-1].shape[-1] > 1:
-        levels.append(F.avg_pool2d(levels[-1], 2, ceil_mode=True, count_include_pad=False))
-    filled = levels[-1][:, :3] / (levels[-1][:, 3:] + 1e-6)
-    for level in reversed(levels[:-1]):
-        colour, weight = level[:, :3], level[:, 3:]
-        grown = F.interpolate(filled, colour.shape[-2:], mode="bilinear", align_corners=False)
-        filled = torch.lerp(grown, colour / (weight + 1e-6), weight.clamp(0, 1))
-    return filled[0].numpy().transpose(1, 2, 0)
+def multiband(front: np.ndarray, back: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Burt and Adelson's blend: each band of the Laplacian pyramids by the mask of that band. Picture, widest mask."""
+    x, y = (torch.from_numpy(picture).permute(2, 0, 1)[None].float() for picture in (front, back))
+    m = torch.from_numpy(mask)[None, None].float()
+    bands, widest = [], m
+    for _ in range(BANDS):
+        half = ((x.shape[-2] + 1) // 2, (x.shape[-1] + 1) // 2)
+        small_x, small_y, small_m = (F.interpolate(t, half, mode="area") for t in (x, y, m))
+        fine_x, fine_y = (a - _grown(b, a) for a, b in ((x, small_x), (y, small_y)))
+        bands.append(fine_y + m * (fine_x - fine_y))
+        x, y, m = small_x, small_y, small_m
+        widest = torch.maximum(widest, _grown(m, widest))
+    total = y + m * (x - y)
+    for band in reversed(bands):
+        total = band + _grown(total, band)
+    touched = widest[0, 0].numpy()
+    return np.where(touched[..., None] > 0, total[0].permute(1, 2, 0).numpy(), back), touched
 
 
-def _steep(probability: np.ndarray) -> np.ndarray:
-    """A probability as a coverage: certain from 0.7 up, none below 0.3."""
-    return np.clip((probability - 0.3) / 0.4, 0, 1)
+def poisson(hair: Hair, bald: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The donor's pixels around and in the hair, shifted by what they differ from the photo at the rim (a membrane)."""
+    inside = scaled(maximum_filter(scaled(hair.matte, WORK), 9), hair.matte.shape[0])
+    small = scaled(inside, WORK)
+    rim = ((small < 0.05) & (maximum_filter(small, 9) > 0.05)).astype(np.float32)
+    if not rim.any():
+        return bald, mask
+    shift = scaled(spread(scaled(bald - hair.around, WORK), rim), bald.shape[0])
+    return bald + inside[..., None] * (hair.around + shift - bald), np.maximum(mask, inside)
 
 
-def _soft(mask: np.ndarray, size: int) -> np.ndarray:
-    return gaussian_filter(mask.astype(np.float32), SOFT * size)
+def _grown(small: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    return F.interpolate(small, like.shape[-2:], mode="bilinear", align_corners=False)
 
 
-def _wider(mask: np.ndarray, size: int) -> np.ndarray:
-    reach = max(1, round(REACH * size))
-    return grey_dilation(mask, (2 * reach + 1, 2 * reach + 1))
+def _on_green(pixels: np.ndarray, matte: np.ndarray) -> np.ndarray:
+    return pixels * matte[..., None] + np.array([0, 200, 0], np.float32) * (1 - matte[..., None])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,14 +17,24 @@ from data.weights import load_network as read_network
 from data.weights import resolve, save_network
 from data.world import device_of
 from faces import Aligned, align
-from faces.align import crop_quad
 from faces.parsing import Parser, load_parser
-from hairnet.composite import Layers, composite
+from hairnet.canvas import Canvas
+from hairnet.composite import Blend, Composite, Strands, composite
 from hairnet.network import NetworkConfig, TwoEncoders
 from hairnet.split import face_part, find_points, hair_part, masks_of, resize
 from synth import load_generator
 
-SIDES = (256, 1024)  # px: the crop that is composited has the photo's own resolution, within these
+
+class Portrait:
+    """An aligned photo and, once it is asked for, its canvas; kept, so that many transfers read a photo once."""
+
+    def __init__(self, aligned: Aligned, parser: Parser) -> None:
+        self.aligned = aligned
+        self.parser = parser
+
+    @cached_property
+    def canvas(self) -> Canvas:
+        return Canvas.read(self.aligned, self.parser)
 
 
 @dataclass(frozen=True)
@@ -31,9 +42,10 @@ class Result:
     """A transfer between photos."""
 
     photo: Image.Image  # the face donor's whole photo with the new hair
-    image: Image.Image  # its FFHQ crop, (S, S) px at the photo's resolution, S in SIDES; unblended: `generated`
+    image: Image.Image  # its FFHQ crop, (S, S) px at the photo's resolution (at most 1024)
     generated: Image.Image  # what the generator made, (R, R) px
     ws: Tensor  # (1, num_ws, w_dim): the code of it
+    composite: Composite | None  # what the photo was made of; None for blend "none"
 
 
 class HairNet:
@@ -86,35 +98,32 @@ class HairNet:
         self,
         hair: Image.Image,
         face: Image.Image,
-        blend: Literal["face", "none"] = "face",
+        blend: Blend = "alpha",
         parser: Parser | None = None,
+        strands: Strands = "photo",
     ) -> Result:
         """The hair of one photo on the face of another; ValueError when one of them shows no face.
 
         Args:
             hair, face: photos of any size
-            blend: "face" keeps the face photo's own pixels wherever no hair comes or goes; "none" lays the whole
-                generated crop into it
-            parser: finds the hair for "face"; None is the built-in one
+            blend: "alpha", "multiband" or "poisson" keep the face photo wherever no hair comes or goes; "none" lays the
+                whole generated crop into it
+            parser: finds the hair; None is the built-in one
+            strands: "photo" takes the hair's pixels from the hair photo, "network" from the generated picture
         """
-        return self.transfer_aligned(align(hair), align(face), blend, parser)
+        parser = parser or load_parser("builtin", self.device)
+        return self.wear(Portrait(align(hair), parser), Portrait(align(face), parser), blend, strands)
 
-    def transfer_aligned(
-        self, hair: Aligned, face: Aligned, blend: Literal["face", "none"] = "face", parser: Parser | None = None
-    ) -> Result:
-        """`transfer` for photos that are aligned already."""
-        face_crop, hair_crop = (to_tensor(np.array(crop.image)[None]) for crop in (face, hair))
-        ws = self.codes(face_crop, hair_crop, face.points[None], hair.points[None])
+    def wear(self, hair: Portrait, face: Portrait, blend: Blend = "alpha", strands: Strands = "photo") -> Result:
+        """`transfer` between photos that are aligned already."""
+        face_crop, hair_crop = (to_tensor(np.array(one.aligned.image)[None]) for one in (face, hair))
+        ws = self.codes(face_crop, hair_crop, face.aligned.points[None], hair.aligned.points[None])
         generated = Image.fromarray(to_uint8(self.pictures(ws))[0])
         if blend == "none":
-            return Result(face.to_photo(generated), generated, generated, ws)
-        parser = parser or load_parser("builtin", self.device)
-        side = int(np.clip(round(float(np.linalg.norm(face.quad[3] - face.quad[0]))), *SIDES))
-        crop = crop_quad(face.source, face.quad, side)
-        points = (face.points + 0.5) * (side / face.image.width) - 0.5
-        pixels, mask = composite(Layers.read(crop, parser, side), Layers.read(generated, parser, side), points)
-        image = Image.fromarray(pixels)
-        return Result(face.to_photo(image, mask), image, generated, ws)
+            return Result(face.aligned.to_photo(generated), generated, generated, ws, None)
+        made = composite(hair.canvas, face.canvas, generated, face.parser, blend, strands)
+        photo = face.canvas.to_photo(face.aligned, made.picture, made.mask)
+        return Result(photo, made.crop, generated, ws, made)
 
     def _see(self, images: Tensor, points: np.ndarray | None) -> tuple[Tensor, Tensor]:
         """Crops at the encoders' size, and their inner-face masks."""

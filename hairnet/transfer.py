@@ -1,23 +1,30 @@
 """The hair of one photo on the face of another.
 
-    python -m hairnet.transfer a.png b.png                       writes a-on-b.png: photo b with the hair of photo a
-    python -m hairnet.transfer a.png b.png --out c.png --blend none --network runs/demo/hairnet/hairnet.safetensors
+python -m hairnet.transfer a.png b.png                       writes a-on-b.png: photo b with the hair of photo a
+python -m hairnet.transfer a.png people --out results        a folder of photos, one after another
+python -m hairnet.transfer a.png b.png --out c.png --blend none --network runs/demo/hairnet/hairnet.safetensors
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Literal
 
 from PIL import Image
+from tqdm import tqdm
 
 from data.command import run
 from data.images import check_image_path, read_image, write_image
-from faces import Aligned, align
-from faces.parsing import load_parser
-from hairnet.model import load_network
+from faces.align import align_at
+from faces.detect import chosen, detect, listed
+from faces.parsing import Parser, load_parser
+from hairnet.model import HairNet, Portrait, Result, load_network
+from hairnet.quality import warnings
+
+PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".heic", ".heif"}
 
 
 def main(
@@ -28,40 +35,120 @@ def main(
     network: str = "builtin",
     generator: str | None = None,
     parser: str = "builtin",
-    blend: Literal["face", "none"] = "face",
+    blend: Literal["alpha", "multiband", "poisson", "none"] = "alpha",
+    strands: Literal["photo", "network"] = "photo",
+    hair_pick: str | None = None,
+    face_pick: str | None = None,
+    debug: Path | None = None,
     device: str | None = None,
 ) -> None:
     """Puts the hair of one photo on the face of another, and the result back into that whole photo.
 
-    Of several faces in a photo the most central one counts.
+    Of several faces in a photo the most central one counts, unless --hair-pick or --face-pick name another.
+    Have the consent of the people shown, and the right to use the photos, before you change or share them.
 
     Args:
         hair: photo (PNG, JPEG, WebP, ...) of any size that shows the hair
-        face: photo of any size that shows the face; the result is this photo with other hair
-        out: image to write: .png, .jpg or .webp; left out: HAIR-on-FACE.png in the current folder
+        face: photo of any size that shows the face: the result is this photo with other hair; or a folder of photos
+        out: image to write (.png, .jpg or .webp), or the folder for a folder's results; left out: HAIR-on-FACE.png in
+            the current folder, or the folder "transfers"
         network: "builtin" or a hairnet.safetensors that hairnet.train wrote
         generator: where the network's generator lies; left out: where it lay at the training
-        parser: "builtin" or a file that faces.load_parser takes: it finds the hair; not used by --blend none
-        blend: face keeps the photo's own pixels wherever no hair comes or goes; none writes the generated crop as it is
+        parser: "builtin" or a file that faces.load_parser takes: it finds the hair
+        blend: how the hair is laid into the photo; none writes the generated crop as it is
+        strands: photo fills the shape that the network draws with the hair of the hair photo; network takes the hair as
+            the network draws it, the better choice for a generator that draws strands
+        hair_pick: which face of the hair photo: its number from the left, or a point in it, "x,y" in pixels
+        face_pick: the same for the face photo
+        debug: folder for a sheet that shows every stage of each transfer
         device: cpu, cuda or cuda:1; left out: CUDA where there is one
     """
     started = time.monotonic()
-    out = Path(f"{hair.stem}-on-{face.stem}.png") if out is None else out
-    check_target(out)
-    photos = [read_image(path) for path in (hair, face)]
+    faces = photos_of(face) if face.is_dir() else [face]
+    targets = targets_of(hair, faces, face.is_dir(), out)
+    photo = read_image(hair)
+    first = None if face.is_dir() else read_image(face)
     net = load_network(network, device, generator)
-    judge = load_parser(parser, device) if blend == "face" else None
-    result = net.transfer_aligned(align_named(photos[0], hair), align_named(photos[1], face), blend, judge)
-    write_image(result.generated if blend == "none" else result.photo, out)
-    print(f"{out} written in {time.monotonic() - started:.1f} s")
+    judge = load_parser(parser, device)
+    donor = portrait(photo, hair, hair_pick, judge)
+    if first is not None:
+        result = one(net, donor, hair, portrait(first, face, face_pick, judge), face, targets[0], blend, strands, debug)
+        say(hair, warnings(donor.aligned, donor.canvas, donor=True) if result.composite else [])
+        print(f"{targets[0]} written in {time.monotonic() - started:.1f} s")
+        return
+    say(hair, warnings(donor.aligned, donor.canvas, donor=True))
+    written = 0
+    for path, target in zip(tqdm(faces, unit="photo"), targets, strict=True):
+        try:
+            person = portrait(read_image(path), path, face_pick, judge)
+            one(net, donor, hair, person, path, target, blend, strands, debug)
+            written += 1
+        except (ValueError, OSError) as error:
+            tqdm.write(f"left out: {error}", file=sys.stderr)
+    if written == 0:
+        raise ValueError(f"{face} holds no photo that could be used: see the reasons above")
+    print(f"{written} of {len(faces)} photos written to {targets[0].parent} in {time.monotonic() - started:.1f} s")
 
 
-def align_named(photo: Image.Image, path: Path) -> Aligned:
-    """`align`, its refusal naming the file."""
+def one(
+    net: HairNet,
+    donor: Portrait,
+    hair: Path,
+    person: Portrait,
+    face: Path,
+    target: Path,
+    blend: Literal["alpha", "multiband", "poisson", "none"],
+    strands: Literal["photo", "network"],
+    debug: Path | None,
+) -> Result:
+    """Transfers between two portraits and writes the result, its sheet of stages and warnings about the face photo."""
+    result = net.wear(donor, person, blend, strands)
+    write_image(result.generated if blend == "none" else result.photo, target)
+    if result.composite is not None:
+        say(face, warnings(person.aligned, person.canvas, donor=False))
+        if debug is not None:
+            write_image(result.composite.stages(), debug / f"{hair.stem}-on-{face.stem}.png")
+    return result
+
+
+def portrait(photo: Image.Image, path: Path, pick: str | None, parser: Parser) -> Portrait:
+    """The chosen face of a photo; refusals name the file, and several faces are listed."""
+    faces = detect(photo)
     try:
-        return align(photo)
+        row = chosen(faces, *photo.size, pick)
+        if len(faces) > 1 and pick is None:
+            say(path, [f"shows {listed(faces)} (x,y in pixels); the most central one is taken"])
+        return Portrait(align_at(photo, faces.points[row]), parser)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def say(path: Path, sentences: list[str]) -> None:
+    """Prints what a user should know about a photo, beside the progress bar."""
+    for sentence in sentences:
+        tqdm.write(f"note: {path}: {sentence}", file=sys.stderr)
+
+
+def photos_of(folder: Path) -> list[Path]:
+    """The photos of a folder, by name."""
+    photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTOS and path.is_file())
+    if not photos:
+        raise ValueError(f"{folder} holds no photos: give a folder of images such as .jpg, .png or .webp")
+    return photos
+
+
+def targets_of(hair: Path, faces: list[Path], folder: bool, out: Path | None) -> list[Path]:
+    """Where the results go; ValueError when nothing can be written there."""
+    if not folder:
+        target = out or Path(f"{hair.stem}-on-{faces[0].stem}.png")
+        check_target(target)
+        return [target]
+    place = out or Path("transfers")
+    if place.suffix:
+        raise ValueError(f"--out {place} names one image: give a folder for the results of a folder")
+    check_target(place / "any.png")
+    names = [path.stem if sum(p.stem == path.stem for p in faces) == 1 else path.name for path in faces]
+    return [place / f"{hair.stem}-on-{name}.png" for name in names]
 
 
 def check_target(out: Path) -> None:

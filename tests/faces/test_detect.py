@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from data.images import read_image
-from faces.detect import detect, detect_batch, most_central
+from faces.detect import Faces, chosen, detect, detect_batch, listed, most_central
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +66,21 @@ def test_a_batch_has_nan_rows_where_there_is_no_face(shared):
 
 def test_an_empty_batch_gives_no_rows():
     assert detect_batch(np.zeros((0, 64, 64, 3), np.uint8)).shape == (0, 5, 2)
+
+
+def three_faces() -> Faces:
+    boxes = np.array([[200, 20, 240, 60], [10, 20, 50, 60], [90, 30, 130, 70]], np.float32)
+    return Faces(boxes, np.zeros((3, 5, 2), np.float32), np.ones(3, np.float32))
+
+
+def test_a_face_is_chosen_by_its_number_from_the_left_or_by_a_point_in_it():
+    faces = three_faces()
+    assert [chosen(faces, 300, 100, pick) for pick in ("1", "2", "3")] == [1, 2, 0]
+    assert chosen(faces, 300, 100, "215,40") == 0 and chosen(faces, 300, 100, None) == 2
+    assert listed(faces) == "3 faces, 1 at 30,40, 2 at 110,50 and 3 at 220,40"
+
+
+@pytest.mark.parametrize("pick", ["0", "4", "70,50", "left", "1,2,3", "-1", "1.5", ""])
+def test_a_pick_that_names_no_face_is_refused(pick):
+    with pytest.raises(ValueError, match="face"):
+        chosen(three_faces(), 300, 100, pick)

@@ -1,56 +1,61 @@
 import numpy as np
+import pytest
+import torch
+from PIL import Image
 
-from hairnet.composite import BACKGROUND, HAIR, SKIN, Layers, composite, match_tones, spread
-from hairnet.split import template_points
-
-S = 128
-
-
-def layers(colours: dict[int, tuple], hair_rows: slice) -> Layers:
-    """A crop of three flat regions: background, a disc of skin, a band of hair."""
-    y, x = np.mgrid[:S, :S] / S
-    labels = np.where((x - 0.5) ** 2 + (y - 0.55) ** 2 < 0.09, SKIN, BACKGROUND)
-    labels[hair_rows] = HAIR
-    pixels = np.zeros((S, S, 3), np.float32)
-    for label, colour in colours.items():
-        pixels[labels == label] = colour
-    return Layers(pixels, np.stack([(labels == k).astype(np.float32) for k in range(19)]))
+from faces.parsing import Parser
+from hairnet.canvas import CROP, WORK
+from hairnet.composite import composite, multiband, poisson
+from hairnet.strands import Hair
+from tests.hairnet.canvases import canvas
 
 
-PHOTO = {BACKGROUND: (10, 200, 10), SKIN: (200, 150, 120), HAIR: (60, 40, 20)}
-MADE = {BACKGROUND: (0, 0, 250), SKIN: (150, 100, 90), HAIR: (240, 220, 90)}
-POINTS = template_points(1, S)[0]
+@pytest.fixture(scope="module")
+def parser():
+    torch.manual_seed(0)
+    return Parser(input_size=32, widths=(16, 16, 16)).eval().requires_grad_(False)
 
 
-def test_new_hair_is_the_generated_one():
-    picture, mask = composite(layers(PHOTO, np.s_[0:10]), layers(MADE, np.s_[0:24]), POINTS)
-    assert np.abs(picture[4:18].astype(int) - MADE[HAIR]).max() <= 3 and mask[4:18].min() > 0.98
+def hair_of(pixels, matte):
+    return Hair(pixels, matte, pixels)
 
 
-def test_old_hair_gives_way_to_the_photos_own_background_and_matched_skin():
-    picture, _ = composite(layers(PHOTO, np.s_[0:40]), layers(MADE, np.s_[0:8]), POINTS)
-    assert np.abs(picture[24:30, 4:20].astype(int) - PHOTO[BACKGROUND]).max() <= 3
-    assert np.abs(picture[36, 62:66].astype(int) - PHOTO[SKIN]).max() <= 6
+@pytest.mark.parametrize("blend", ["alpha", "multiband", "poisson"])
+@pytest.mark.parametrize("strands", ["photo", "network"])
+def test_every_blend_gives_a_picture_and_leaves_the_rest_of_the_photo(parser, blend, strands):
+    face = canvas(70)
+    made = composite(canvas(80), face, Image.new("RGB", (64, 64), "gray"), parser, blend, strands)
+    assert made.picture.shape == face.pixels.shape and np.isfinite(made.picture).all()
+    untouched = made.mask == 0
+    if strands == "photo" and blend == "alpha":
+        assert untouched.mean() > 0.3
+    assert np.abs(made.picture - face.pixels)[untouched].max(initial=0) < 1e-3
+    assert made.crop.size == (CROP, CROP) and made.stages().width > 1500
 
 
-def test_where_no_hair_comes_or_goes_every_pixel_is_the_photos():
-    photo = layers(PHOTO, np.s_[0:20])
-    picture, mask = composite(photo, layers(MADE, np.s_[0:20]), POINTS)
-    assert np.array_equal(picture[40:], photo.pixels[40:].astype(np.uint8)) and (mask[40:] == 0).all()
+def test_the_multiband_blend_keeps_both_pictures_away_from_the_seam_and_has_no_step_at_it():
+    front, back = np.full((128, 128, 3), 200, np.float32), np.full((128, 128, 3), 100, np.float32)
+    mask = np.zeros((128, 128), np.float32)
+    mask[:, :64] = 1
+    picture, widest = multiband(front, back, mask)
+    assert np.abs(picture[:, :8] - 200).max() < 3 and np.abs(picture[:, -8:] - 100).max() < 3
+    assert np.abs(np.diff(picture[:, :, 0], axis=1)).max() < 80 and (widest >= mask - 1e-6).all()
 
 
-def test_tones_are_matched_on_the_skin_of_the_inner_face():
-    made = layers(MADE, np.s_[0:8])
-    face = (made.classes[SKIN] > 0).astype(np.float32)
-    matched = match_tones(made, layers(PHOTO, np.s_[0:8]), face)
-    assert np.abs(matched[70, 64] - PHOTO[SKIN]).max() < 1
+def test_the_poisson_blend_takes_the_photos_tones_and_the_hairs_gradients():
+    bald = np.full((WORK, WORK, 3), 150, np.float32)
+    strands = np.full((WORK, WORK, 3), 60, np.float32)
+    strands[:, ::8] += 30
+    matte = np.zeros((WORK, WORK), np.float32)
+    matte[100:180, 100:180] = 1
+    picture, mask = poisson(hair_of(strands, matte), bald, matte)
+    inside = picture[120:160, 120:160, 0]
+    assert abs(inside.mean() - 150) < 6 and inside.max() - inside.min() > 25
+    assert np.array_equal(picture[:60], bald[:60]) and (mask >= matte).all()
 
 
-def test_spreading_keeps_what_is_known_and_continues_it_smoothly():
-    pixels = np.full((60, 60, 3), 90, np.float32)
-    pixels[:, 30:] = 180
-    known = np.ones((60, 60))
-    known[20:40] = 0
-    filled = spread(pixels, known)
-    assert np.abs(filled[:20] - pixels[:20]).max() < 1
-    assert 85 < filled[30, 5].mean() < 120 and 150 < filled[30, 55].mean() < 185
+def test_without_hair_there_is_nothing_for_the_poisson_blend_to_do():
+    bald = np.full((WORK, WORK, 3), 150, np.float32)
+    nothing = np.zeros((WORK, WORK), np.float32)
+    picture, _ = poisson(hair_of(bald * 0, nothing), bald, nothing)
+    assert np.array_equal(picture, bald)

@@ -69,6 +69,37 @@ def test_without_blending_the_generated_crop_is_written(shared, transfer, tmp_pa
     assert Image.open(tmp_path / "sub/c.jpg").size == (32, 32)
 
 
+def test_a_folder_of_photos_streams_and_bad_ones_are_left_out_with_their_reason(shared, transfer, tmp_path):
+    people = tmp_path / "people"
+    people.mkdir()
+    photo = shared / "material/photos/stablehair-id-3.jpg"
+    (people / "a.jpg").write_bytes(photo.read_bytes())
+    (people / "b.png").write_text("not an image")
+    Image.new("RGB", (90, 90)).save(people / "c.png")
+    (people / "notes.txt").write_text("not looked at")
+    done = transfer(photo, people, "--out", tmp_path / "results", "--debug", tmp_path / "stages")
+    assert done.returncode == 0 and "1 of 3 photos" in done.stdout, done.stderr
+    assert [path.name for path in (tmp_path / "results").iterdir()] == ["stablehair-id-3-on-a.png"]
+    assert [path.name for path in (tmp_path / "stages").iterdir()] == ["stablehair-id-3-on-a.png"]
+    assert "b.png is not an image" in done.stderr and "c.png: no face found" in done.stderr
+    assert "notes.txt" not in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_folder_without_photos_and_a_file_as_its_out_are_refused(shared, transfer, tmp_path):
+    (tmp_path / "empty").mkdir()
+    photo = shared / "material/photos/stablehair-id-3.jpg"
+    refused(transfer(photo, "empty"), "holds no photos", tmp_path, ["empty"])
+    Image.new("RGB", (64, 64)).save(tmp_path / "empty" / "a.png")
+    refused(transfer(photo, "empty", "--out", "c.png"), "give a folder", tmp_path, ["empty"])
+
+
+def test_of_several_faces_all_are_listed_and_one_can_be_picked(shared, transfer, tmp_path):
+    group, photo = shared / "material/photos/multiface.jpg", shared / "material/photos/stablehair-id-3.jpg"
+    done = transfer(photo, group, "--out", "central.png")
+    assert done.returncode == 0 and "faces, 1 at " in done.stderr, done.stderr
+    refused(transfer(photo, group, "--face-pick", "40"), "there is no face 40", tmp_path, ["central.png"])
+
+
 def test_a_photo_without_a_face_is_refused_by_name(transfer, shared, tmp_path):
     Image.new("RGB", (200, 200), "green").save(tmp_path / "lawn.png")
     done = transfer(shared / "material/photos/stablehair-id-0.jpg", tmp_path / "lawn.png")
