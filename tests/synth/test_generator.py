@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from data.files import sha256
+from data.images import to_uint8
 from data.weights import load_network, save_network
 from synth import latents, load_generator
-from synth.generator import save_generator
+from synth.generator import precision_error, save_generator
 from synth.networks import Generator
 
 
@@ -128,3 +129,31 @@ def test_pictures_on_a_gpu_are_those_of_the_cpu(path, monkeypatch):
     image = there.synthesis(there.mapping(z.cuda(), psi=0.7))
     assert image.is_cuda
     assert (image.cpu() - here.synthesis(here.mapping(z, psi=0.7))).abs().max() < 1e-4
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype, limit", [("fp32", 1), ("fp16", 2), ("bf16", 24)])
+def test_grey_levels_on_a_gpu_are_near_those_of_the_cpu(tmp_path, monkeypatch, dtype, limit):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    torch.manual_seed(0)
+    generator = Generator(64, 64, 64, 2, 1024, 64, conv_clamp=256.0, num_fp16_res=2)
+    save_generator(generator, tmp_path / "network.safetensors", {})
+    here = load_generator(tmp_path / "network.safetensors", device="cpu")
+    there = load_generator(tmp_path / "network.safetensors", device="cuda", dtype=dtype)
+    ws = here.mapping(latents(range(4), 64), psi=0.7)
+    exact = to_uint8(here.synthesis(ws)).astype(int)
+    assert abs(to_uint8(there.synthesis(ws.cuda())).astype(int) - exact).max() <= limit
+
+
+def test_a_precision_that_does_not_exist_is_refused(path):
+    with pytest.raises(ValueError, match="dtype is 'fp8'; it must be one of fp32, fp16, bf16"):
+        load_generator(path, dtype="fp8")
+
+
+def test_the_error_of_a_precision_is_measured_and_leaves_it_as_it_was(path):
+    rough = load_generator(path, device="cpu", dtype="bf16")
+    ws = rough.mapping(latents([0, 1], 8))
+    error = precision_error(rough, ws)
+    exact = load_generator(path, device="cpu").synthesis(ws)
+    assert error["largest"] == pytest.approx((rough.synthesis(ws) - exact).abs().max().item())
+    assert 0 < error["rms"] < error["largest"] and rough.synthesis.precision == "bf16"

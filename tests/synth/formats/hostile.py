@@ -145,6 +145,7 @@ def hostile(folder: Path) -> dict[str, tuple[bytes, str]]:
         "a text as persistent id": (b"\x80\x02Pname\n.", "opcode PERSID"),
         "a persistent id without a store": (program(text("x"), b"Q"), "external data"),
         "a class with keywords": (program(named("collections.OrderedDict"), b")}\x92"), "opcode NEWOBJ_EX"),
+        "throwing away what was made": (program(b"N0N"), "opcode POP"),
         "a buffer from outside": (program(b"\x97"), "opcode NEXT_BUFFER"),
         "attributes of a function": (program(named("torch._utils._rebuild_parameter"), b"}b"), "sets attributes"),
         "attributes of a list": (program(b"]", b"}b"), "sets attributes"),
