@@ -67,7 +67,7 @@ def main(
         raise ValueError(f"--attribute is {attribute!r}, but it is one of {', '.join(MEASURED)}")
     sample, _, render = open_faces(Shards(faces), generator, parser, device)
     with MeasuringPool(parser, device, workers) as measure:
-        tools = Instruments(render, measure, Describer(identity, device))
+        tools = Instruments(render, measure, Describer(identity, device=device))
         figures, picture = compare(sample, names[0], tools)
     folder = out or faces.parent / "directions"
     write_json(folder / f"compare-{names[0]}.json", figures)

@@ -111,7 +111,7 @@ def fit_directions(
         raise ValueError(f"--boundary is of one attribute, but --attributes has {len(names)}: name the one")
     sample, network, render = open_faces(Shards(faces), generator, parser, device)
     given = None if boundary is None else read_boundary(boundary, network.w_dim)
-    describe = Describer(identity, device)
+    describe = Describer(identity, device=device)
     settings = (band, kept, describe.sha256, None if given is None else given.tolist())
     report: dict[str, Any] = {"faces": len(sample.seeds), "psi": sample.psi, "directions": {}, "failed": {}}
     with MeasuringPool(parser, device, workers) as measure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,21 +15,22 @@ from data.weights import resolve
 from directions.calibrate import Calibration
 from directions.instruments import Columns
 from directions.linear import bootstrap_interval
-from faces.identity import load_embedder
+from faces.identity import KINDS, load_embedder
 
 DESCRIPTORS = ("identity", "hair")
 BATCH = 64  # pictures per pass
 
 
 class Describer:
-    """Describes hairstyles by the hair descriptor, and persons by an embedder: "builtin", a path, None: no persons."""
+    """Describes hairstyles and persons, each by an embedder as load_embedder takes it; identity None: no persons.
 
-    def __init__(self, identity: str | None = "builtin", device: str | None = None):
-        self.networks = {"hair": load_embedder("builtin-hair", device)}
-        self.sha256 = sha256(resolve("builtin", "hair"))
-        if identity is not None:
-            self.networks["identity"] = load_embedder(identity, device)
-            self.sha256 += sha256(resolve(identity, "embedder"))
+    `sha256`: those of the networks' files, one after the other.
+    """
+
+    def __init__(self, identity: str | None = "builtin", hair: str = "builtin-hair", device: str | None = None):
+        names = {"hair": hair} if identity is None else {"hair": hair, "identity": identity}
+        self.networks = {what: load_embedder(name, device) for what, name in names.items()}
+        self.sha256 = "".join(sha256(_file(name)) for name in names.values())
 
     def __call__(self, images: np.ndarray) -> Columns:
         """(N, H, W, 3) uint8 -> {descriptor: (N, D) float32 of unit length}."""
@@ -56,6 +58,11 @@ def one_sd_apart(calibration: Calibration, sd: float) -> tuple[int, int]:
     inside = np.flatnonzero(np.isin(calibration.scores, calibration.curve.scores))
     couples = [(int(low), int(high)) for low in inside for high in inside if low < high]
     return min(couples, key=lambda pair: abs(np.diff(calibration.response[list(pair)])[0] - sd))
+
+
+def _file(name: str) -> Path:
+    kind = KINDS.get(name)
+    return resolve("builtin", kind) if kind else resolve(name, "embedder")
 
 
 @torch.inference_mode()

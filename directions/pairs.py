@@ -42,6 +42,7 @@ def main(
     max_yaw_gap: float = 40.0,
     generator: str = "builtin",
     parser: str = "builtin",
+    hair: str = "builtin-hair",
     workers: int | None = None,
     device: str | None = None,
 ) -> None:
@@ -57,6 +58,7 @@ def main(
         max_yaw_gap: largest angle between face and hair source in degrees, above 0 and below 90
         generator: "builtin" or the checkpoint that made the faces
         parser: "builtin" or the path of the face parser that measured them
+        hair: "builtin-hair" or the path of a hair descriptor, which judges whether the hair is the same
         workers: processes that measure; None: one per core
         device: cpu or cuda; None: cuda if there is one
     """
@@ -67,14 +69,15 @@ def main(
         max_yaw_gap=max_yaw_gap,
         generator=generator,
         parser=parser,
+        hair=hair,
         workers=workers,
         device=device,
     )
-    gap, hair = report["yaw_gap"], report["hair"]
+    gap, likeness = report["yaw_gap"], report["hair"]
     rejected = ", ".join(f"{count:,} {reason}" for reason, count in report["rejected"].items())
     print(f"{report['pairs']:,} pairs of {report['faces']:,} faces; left out: {rejected}")
     print(f"of 1 degree asked {gap['slope']:.2f} were measured, mean error {gap['mae']:.1f} deg")
-    print(f"{hair['nearer_than_strangers']:.1%} have hair more alike than the 5 % most alike of strangers")
+    print(f"{likeness['nearer_than_strangers']:.1%} have hair more alike than the 5 % most alike of strangers")
     for name, drift in report["drift"].items():
         print(f"{name}: {drift['rms_sd']:.2f} SD apart within pairs, {drift['unrelated_rms_sd']:.2f} SD between faces")
 
@@ -86,6 +89,7 @@ def make_pairs(
     max_yaw_gap: float = 40.0,
     generator: str = "builtin",
     parser: str = "builtin",
+    hair: str = "builtin-hair",
     workers: int | None = None,
     device: str | None = None,
 ) -> dict[str, Any]:
@@ -95,15 +99,25 @@ def make_pairs(
     shards = Shards(faces)
     sample, network, render = open_faces(shards, generator, parser, device)
     yaw = load_direction(directions / "yaw.json", network)
+    describe = Describer(identity=None, hair=hair, device=device)
     with MeasuringPool(parser, device, workers) as measure:
-        tools = Instruments(render, measure, Describer(identity=None, device=device))
-        return pair_up(shards, sample, yaw, out, max_yaw_gap, tools)
+        tools = Instruments(render, measure, describe)
+        return pair_up(shards, sample, yaw, out, max_yaw_gap, tools, describe.sha256)
 
 
 def pair_up(
-    shards: Shards, sample: MeasuredFaces, turn: Direction, out: Path, max_yaw_gap: float, tools: Instruments
+    shards: Shards,
+    sample: MeasuredFaces,
+    turn: Direction,
+    out: Path,
+    max_yaw_gap: float,
+    tools: Instruments,
+    judge: str,
 ) -> dict[str, Any]:
-    """Turns every face of the shards along the direction `turn`, checks and writes the pairs, reports."""
+    """Turns every face of the shards along the direction `turn`, checks and writes the pairs, reports.
+
+    `judge`: sha256 of the hair descriptor among the `tools`.
+    """
     yaw = turn.estimate(sample.w)  # not the measured one, which is missing where no face was found
     reach = (float(turn.curve.values[0]), float(turn.curve.values[-1]))
     gaps = yaw_gaps(sample.seeds, yaw, reach, max_yaw_gap)
@@ -111,6 +125,7 @@ def pair_up(
     made_by = {
         "generator_sha256": sample.generator,
         "direction_sha256": fingerprint(turn),
+        "hair_sha256": judge,
         "max_yaw_gap": float(max_yaw_gap),
         "psi": sample.psi,
     }

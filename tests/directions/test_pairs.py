@@ -14,6 +14,7 @@ from directions.fit import fit_direction
 from directions.pairs import make_pairs, pair_up, yaw_gaps
 
 FACES, SHARD = 1500, 500
+JUDGE = "c" * 64
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def world(plain, tmp_path_factory):
     faces = plain.faces(FACES)
     shards = plain.write(faces, root / "faces", SHARD)
     yaw = fit_direction(faces, "yaw", plain.tools)[0]
-    report = pair_up(shards, faces, yaw, root / "pairs", 40.0, plain.tools)
+    report = pair_up(shards, faces, yaw, root / "pairs", 40.0, plain.tools, JUDGE)
     return faces, shards, yaw, root / "pairs", report
 
 
@@ -62,7 +63,7 @@ def test_pairs_that_contradict_the_intent_are_left_out_with_a_reason(world, plai
         return columns
 
     wrong = replace(plain.tools, measure=measure)
-    report = pair_up(shards, faces, turn, out, 40.0, wrong)
+    report = pair_up(shards, faces, turn, out, 40.0, wrong, JUDGE)
     assert report["rejected"]["without a face"] == report["rejected"]["turned otherwise"] == FACES // 10
     checked = read_arrays(out / "checked-00000.h5")
     np.testing.assert_array_equal(checked["verdict"][:10:10], 1)
@@ -77,7 +78,7 @@ def test_an_interrupted_run_ends_with_the_same_bytes(world, plain, tmp_path: Pat
     again.mkdir()
     for name in ("pairs-00001.h5", "checked-00001.h5", "checked-00002.h5"):
         shutil.copy2(folder / name, again)
-    pair_up(shards, faces, turn, again, 40.0, plain.tools)
+    pair_up(shards, faces, turn, again, 40.0, plain.tools, JUDGE)
     before, after = ({path.name: sha256(path) for path in place.iterdir()} for place in (folder, again))
     assert before == after
     assert read_attrs(again / "pairs-00000.h5")["generator_sha256"] == faces.generator
@@ -87,14 +88,14 @@ def test_another_direction_in_the_same_folder_is_refused(world, plain, tmp_path:
     faces, shards, turn, folder, _ = world
     other = fit_direction(faces, "yaw", plain.tools, keep=[])[0]
     with pytest.raises(ValueError, match="pairs-00000.h5 was made with other settings"):
-        pair_up(shards, faces, other, shutil.copytree(folder, tmp_path / "pairs"), 40.0, plain.tools)
+        pair_up(shards, faces, other, shutil.copytree(folder, tmp_path / "pairs"), 40.0, plain.tools, JUDGE)
 
 
 def test_other_settings_in_the_same_folder_are_refused(world, plain, tmp_path: Path):
     faces, shards, turn, folder, _ = world
     again = shutil.copytree(folder, tmp_path / "pairs")
     with pytest.raises(ValueError, match="pairs-00000.h5 was made with other settings"):
-        pair_up(shards, faces, turn, again, 20.0, plain.tools)
+        pair_up(shards, faces, turn, again, 20.0, plain.tools, JUDGE)
 
 
 def test_gaps_keep_the_yaw_in_range_and_depend_on_the_seed_alone():
