@@ -154,7 +154,8 @@ class Fusion(nn.Module):
         nn.init.zeros_(self.deltas.weight)
         nn.init.zeros_(self.deltas.bias)
         self.register_buffer("w_avg", torch.zeros(config.w_dim))
-        self.register_buffer("basis", torch.eye(config.w_dim))
+        # not torch.eye, which on the meta device, where files are read, imports the compiler: seconds
+        self.register_buffer("basis", torch.zeros(config.w_dim, config.w_dim).fill_diagonal_(1.0))
         self.num_ws = config.num_ws
 
     def forward(self, face: Tensor, hair: Tensor) -> Tensor:
