@@ -5,18 +5,20 @@ Tensors are (N, 3, H, W) float32 RGB in [-1, 1]; arrays are (N, H, W, 3) uint8 R
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageCms, ImageDraw, ImageOps
 
 from data.files import atomic_path
 
 # What a photo can be (phones' MPO counts as JPEG). Pillow's other readers are not needed here, and some start programs
 # (EPS: Ghostscript).
 READABLE = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
+HEIF = (".heic", ".heif")  # phones' other format, read where pillow-heif is installed
 MAX_PIXELS = 100_000_000
 SAVING: dict[str, dict] = {
     ".png": {"format": "PNG", "compress_level": 4},
@@ -27,7 +29,7 @@ SAVING: dict[str, dict] = {
 
 
 def read_image(path: str | Path) -> Image.Image:
-    """An image file as 8-bit RGB: turned as its EXIF orientation says, transparency laid over white."""
+    """An image file as 8-bit sRGB: turned as its EXIF orientation says, transparency laid over white."""
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist: give the path of an image file")
@@ -43,7 +45,7 @@ def read_image(path: str | Path) -> Image.Image:
                 image.load()
             except Exception as error:
                 raise ValueError(f"{path} is not an image that can be read ({error}): save it again") from error
-            return _over_white(_upright(_eight_bits(image)))
+            return _over_white(_in_srgb(_upright(_eight_bits(image))))
 
 
 def write_image(image: Image.Image | np.ndarray, path: str | Path) -> None:
@@ -107,8 +109,12 @@ def sheet(images: np.ndarray, columns: int, captions: list[str] | None = None, s
 
 def _open(path: Path) -> Image.Image:
     """The image with its header read; ValueError for a file that is none."""
+    formats = list(READABLE)
+    if path.suffix.lower() in HEIF:
+        _register_heif(path)
+        formats.append("HEIF")
     try:
-        return Image.open(path, formats=READABLE)
+        return Image.open(path, formats=formats)
     except PermissionError:
         raise
     except Image.DecompressionBombError as error:
@@ -132,6 +138,30 @@ def _upright(image: Image.Image) -> Image.Image:
         return ImageOps.exif_transpose(image)
     except Exception:  # a broken EXIF block says nothing about the orientation; the picture itself was decoded
         return image
+
+
+def _in_srgb(image: Image.Image) -> Image.Image:
+    """Colours as an embedded profile means them; a profile that cannot be used is ignored."""
+    profile = image.info.get("icc_profile")
+    if not profile or image.mode not in ("RGB", "RGBA", "L", "CMYK"):
+        return image
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "srgb" in ImageCms.getProfileDescription(source).lower():
+            return image
+        mode = "RGBA" if image.mode == "RGBA" else "RGB"
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=mode)
+    except Exception:  # crafted or unfit profiles say nothing that can be relied on
+        return image
+    return converted or image
+
+
+def _register_heif(path: Path) -> None:
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError as error:
+        raise ValueError(f"{path} is HEIF, which needs a reader: install pillow-heif, or save it as JPEG") from error
+    register_heif_opener()
 
 
 def _over_white(image: Image.Image) -> Image.Image:

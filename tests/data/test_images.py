@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 
 from data.images import read_image, sheet, to_tensor, to_uint8, write_image
 
@@ -137,3 +137,75 @@ def test_a_sheet_has_a_cell_for_every_image():
     assert page.size == (3 * 14 + 2, 2 * 18 + 2)
     assert page.getpixel((2, 2)) == (7, 7, 7) and page.getpixel((page.width - 5, page.height - 5)) == WHITE
     assert sheet(images, 3, ["a very long caption"] * 5).height > sheet(images, 3).height
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_exif_orientation_brings_the_same_corner_to_the_top_left(orientation: int, tmp_path: Path):
+    upright = Image.new("RGB", (40, 20), WHITE)
+    upright.paste(RED, (0, 0, 10, 10))
+    undo = {2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE", 6: "ROTATE_90",
+            7: "TRANSVERSE", 8: "ROTATE_270"}  # fmt: skip
+    held = upright.transpose(Image.Transpose[undo[orientation]]) if orientation > 1 else upright
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = read_image(saved(held, tmp_path / "a.png", exif=exif))
+    assert image.size == (40, 20) and image.getpixel((3, 3)) == RED and image.getpixel((35, 15)) == WHITE
+
+
+def test_colours_are_those_that_the_profile_means(tmp_path: Path):
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture = Image.new("RGB", (4, 4), (180, 90, 60))
+    read = {
+        name: read_image(saved(picture, tmp_path / f"{name}.png", icc_profile=profile)).getpixel((0, 0))
+        for name, profile in (("srgb", srgb), ("lab", lab), ("broken", b"nonsense" * 40))
+    }
+    assert read["srgb"] == read["broken"] == (180, 90, 60)
+    assert read["lab"] == (180, 90, 60), "a profile of another kind of image is ignored"
+
+
+def test_heif_without_its_reader_is_refused_with_the_remedy(tmp_path: Path):
+    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    with pytest.raises(ValueError, match="a.heic is"):
+        read_image(tmp_path / "a.heic")
+
+
+def odd_files() -> dict[str, bytes]:
+    """More than three hundred files: cut short, altered, misnamed, tiny, long, and of every mode."""
+    random = np.random.RandomState(0)
+    picture = Image.effect_noise((48, 40), 60).convert("RGB")
+    files: dict[str, bytes] = {}
+    for suffix in ("png", "jpeg", "webp", "gif", "tiff", "bmp"):
+        whole = io.BytesIO()
+        picture.save(whole, suffix)
+        good = whole.getvalue()
+        for k, length in enumerate(random.randint(0, len(good), 36)):
+            files[f"cut-{k}.{suffix}"] = good[:length]
+        for k in range(14):
+            altered = bytearray(good)
+            for place in random.randint(0, min(len(good), 400), 6):
+                altered[place] = random.randint(0, 256)
+            files[f"altered-{k}.{suffix}"] = bytes(altered)
+        files[f"misnamed-{suffix}.png"] = good
+    for mode, suffix in (("CMYK", "jpeg"), ("L", "jpeg"), ("1", "png"), ("P", "png"), ("LA", "png"), ("I;16", "png")):
+        for size in ((1, 1), (20_000, 2), (3, 7)):
+            whole = io.BytesIO()
+            Image.new(mode, size).save(whole, suffix)
+            files[f"{mode.replace(';', '')}-{size[0]}.{suffix}"] = whole.getvalue()
+    return files
+
+
+def test_three_hundred_odd_files_are_read_or_refused_in_one_sentence(tmp_path: Path):
+    files = odd_files()
+    assert len(files) >= 300
+    outcome = {"read": 0, "refused": 0}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        try:
+            image = read_image(tmp_path / name)
+            assert image.mode == "RGB" and min(image.size) >= 1, name
+            outcome["read"] += 1
+        except ValueError as error:
+            assert name in str(error) and len(str(error)) < 400 and "\n" not in str(error), name
+            outcome["refused"] += 1
+    assert outcome["read"] >= 20 and outcome["refused"] >= 150, outcome
