@@ -82,9 +82,9 @@ def guided(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     line = torch.from_numpy(_box(np.concatenate([slope, offset[..., None]], -1))).permute(2, 0, 1)[None]
     line = F.interpolate(line, (side, side), mode="bilinear", align_corners=False)
     answer = ((planes * line[:, :3]).sum(1) + line[:, 3])[0].numpy()
-    reach = torch.from_numpy(maximum_filter(mask, 4 * RADIUS))[None, None]
-    reach = F.interpolate(reach, (side, side), mode="bilinear", align_corners=False)[0, 0].numpy()
-    return np.clip((answer - HEM) / (1 - 2 * HEM), 0, 1) * reach
+    near = torch.from_numpy(maximum_filter(mask, 4 * RADIUS))[None, None]
+    reach = F.interpolate(near, (side, side), mode="bilinear", align_corners=False)
+    return np.clip((answer - HEM) / (1 - 2 * HEM), 0, 1) * reach[0, 0].numpy()
 
 
 def log_ratio(colours: np.ndarray, hair: np.ndarray, skin: np.ndarray) -> np.ndarray:
