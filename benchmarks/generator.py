@@ -1,0 +1,125 @@
+"""What samples of the built-in generator are worth, against fresh renders of the same world.
+
+    python -m benchmarks.generator                                        # the shipped one: 1,000 samples
+    python -m benchmarks.generator --renders-folder runs/renders/pairs    # their neighbours in the training, too
+
+Faces: the share of samples in which MTCNN finds a face. Distance: the Frechet distance (Heusel et al. 2017) in the
+scoring embedder's features between samples and renders, beside that between two sets of renders (what a perfect
+generator would get at this number). Neighbours: no sample may lie nearer to a render of the training than renders that
+the training has not seen do.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.linalg import sqrtm
+
+from data.command import run
+from data.files import write_json
+from data.images import to_uint8
+from data.shards import read_arrays
+from faces import Embedder, detect_batch, load_embedder
+from recipes import factors
+from recipes.figures import embeddings
+from recipes.generator_data import render_paths
+from synth import heads, latents, load_generator
+from synth.networks import Generator
+
+FIRST = 23_000_000  # first seed: no training reaches it
+BATCH = 32
+
+
+def samples(generator: Generator, seeds: list[int], psi: float) -> np.ndarray:
+    """(N, R, R, 3) uint8."""
+    parts = []
+    with torch.no_grad():
+        for start in range(0, len(seeds), BATCH):
+            z = latents(seeds[start : start + BATCH], generator.z_dim).to(generator.w_avg.device)
+            parts.append(to_uint8(generator.synthesis(generator.mapping(z, psi=psi))))
+    return np.concatenate(parts)
+
+
+def renders(seeds: list[int], size: int) -> np.ndarray:
+    """(N, size, size, 3) uint8: the heads that latents of these seeds stand for."""
+    units = factors.unit_factors(latents(seeds, factors.Z_DIM))
+    return np.stack([heads.render(factors.head(unit), size).image for unit in units])
+
+
+def faces_found(images: np.ndarray) -> float:
+    """Share of the pictures in which MTCNN finds a face."""
+    return float(np.isfinite(detect_batch(images)).all((1, 2)).mean())
+
+
+def frechet(one: np.ndarray, other: np.ndarray) -> float:
+    """Squared Frechet distance of two normal distributions fitted to (N, D) and (M, D) features."""
+    a, b = np.cov(one, rowvar=False), np.cov(other, rowvar=False)
+    root = np.real(sqrtm(a @ b))
+    return float(((one.mean(0) - other.mean(0)) ** 2).sum() + np.trace(a + b - 2 * root))
+
+
+def nearest(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+    """(N,) cosine of each query's nearest neighbour; features of unit length."""
+    return (queries @ gallery.T).max(axis=1)
+
+
+def distances(embed: Embedder, fakes: np.ndarray, one: np.ndarray, other: np.ndarray) -> dict[str, float]:
+    """The Frechet distance of samples to renders, that of two sets of renders, and their ratio."""
+    ours, first, second = (embeddings(embed, images) for images in (fakes, one, other))
+    found, floor = frechet(ours, first), frechet(second, first)
+    return {"frechet": found, "frechet_of_renders": floor, "ratio": found / floor}
+
+
+def neighbours(embed: Embedder, fakes: np.ndarray, unseen: np.ndarray, folder: Path) -> dict[str, float]:
+    """Cosines of the nearest training render: of the nearest sample, and of the nearest render that was not seen."""
+    training = np.concatenate([read_arrays(path, ["image"])["image"] for path in render_paths(folder)])
+    gallery = embeddings(embed, training)
+    ours, theirs = (nearest(embeddings(embed, images), gallery) for images in (fakes, unseen))
+    return {
+        "training_renders": len(training),
+        "samples_median": float(np.median(ours)),
+        "samples_largest": float(ours.max()),
+        "unseen_renders_median": float(np.median(theirs)),
+        "unseen_renders_largest": float(theirs.max()),
+    }
+
+
+def main(
+    *,
+    generator: str = "builtin",
+    count: int = 1000,
+    renders_folder: Path | None = None,
+    out: Path = Path("runs/benchmarks/generator.json"),
+) -> None:
+    """Prints the figures of a generator that recipes.generator has made.
+
+    Args:
+        generator: "builtin" or the path of one, with the latents of recipes.factors
+        count: samples, and as many renders, twice
+        renders_folder: the renders of its training, of `python -m recipes.generator_data`; none: no neighbours
+        out: the same figures as JSON
+    """
+    if count < 200:
+        raise ValueError(f"--count is {count}: a distribution of 128 features needs at least 200 pictures")
+    if renders_folder is not None and not render_paths(renders_folder):
+        raise ValueError(f"--renders-folder {renders_folder} holds no renders: run `python -m recipes.generator_data`")
+    G, embed = load_generator(generator, device="cpu"), load_embedder("builtin", device="cpu")
+    seeds = [FIRST + k for k in range(3 * count)]
+    fakes = samples(G, seeds[:count], psi=1.0)
+    figures = {
+        "mtcnn_found_psi_1": faces_found(fakes),
+        "mtcnn_found_psi_0.7": faces_found(samples(G, seeds[:count], psi=0.7)),
+    }
+    one, other = renders(seeds[count : 2 * count], G.resolution), renders(seeds[2 * count :], G.resolution)
+    figures |= distances(embed, fakes, one, other)
+    if renders_folder is not None:
+        figures |= neighbours(embed, fakes, other, renders_folder)
+    for name, value in figures.items():
+        print(f"{name} {value:.4g}")
+    write_json(out, {"generator": generator, "count": count, **figures})
+
+
+if __name__ == "__main__":
+    run(main)
