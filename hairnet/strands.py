@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from scipy.ndimage import minimum_filter1d
 
+from data.world import one_thread
 from hairnet.canvas import CROP, MARGIN, WORK, Canvas, in_crop, scaled
 from hairnet.matte import HAIR, SKIN
 from hairnet.spread import spread
@@ -54,7 +55,7 @@ def fit_sheet(donor: Canvas, face: Canvas, wanted: np.ndarray) -> torch.Tensor:
 
     Two things must coincide: the donor's hair with the `wanted` (WORK,WORK), and the two inner faces.
     """
-    with torch.inference_mode(False), torch.enable_grad():  # whatever the caller has switched off
+    with one_thread(), torch.inference_mode(False), torch.enable_grad():  # whatever the caller has switched off
         moving = torch.from_numpy(np.stack([scaled(donor.hair, FIT), scaled(donor.face, FIT)]))[None]
         target = torch.from_numpy(np.stack([scaled(wanted, FIT), scaled(face.face, FIT)]))[None]
         counts = torch.from_numpy(scaled(in_crop(np.ones((CROP, CROP), np.float32)), FIT))
