@@ -48,12 +48,13 @@ class Kind:
     column: str  # column of the renders that names the class
     persons: slice  # whose renders are used
     seed: int
+    steps: int  # of the shipped network
 
 
 KINDS = {
-    "embedder": Kind("residual", INNER, "person", slice(0, None, 2), 11),
-    "embedder-loss": Kind("depthwise", INNER, "person", slice(1, None, 2), 22),
-    "hair": Kind("residual", WHOLE, "hair", slice(None), 33),
+    "embedder": Kind("residual", INNER, "person", slice(0, None, 2), 11, 2600),
+    "embedder-loss": Kind("depthwise", INNER, "person", slice(1, None, 2), 22, 2000),
+    "hair": Kind("residual", WHOLE, "hair", slice(None), 33, 2000),
 }
 
 
@@ -151,7 +152,7 @@ def main(
     renders: Path = Path("runs/renders/people"),
     out: Path | None = None,
     state: Path | None = None,
-    steps: int = 2000,
+    steps: int | None = None,
     batch: int = 64,
     rate: float = 2e-3,
     seed: int = 0,
@@ -164,13 +165,13 @@ def main(
         renders: folder of `python -m recipes.renders --set people`
         out: the network to write, a .safetensors file (none: the built-in one of this kind)
         state: folder for the training's state (none: runs/recipes/KIND)
-        steps: training steps
+        steps: training steps (none: those of the shipped network)
         batch: images per step
         rate: peak learning rate
         seed: added to the kind's own seed
         minutes: end the schedule after so much time, even with steps left (none: not)
     """
-    schedule = Schedule(steps, batch, rate, seed, minutes)
+    schedule = Schedule(KINDS[kind].steps if steps is None else steps, batch, rate, seed, minutes)
     out = out or WEIGHTS / f"{kind}.safetensors"
     if out.suffix != ".safetensors":
         raise ValueError(f"--out is {out}: it must end in .safetensors")

@@ -1,7 +1,7 @@
 """Makes the built-in face parser: renders in, `data/weights/parser.safetensors` out.
 
     python -m recipes.renders --set faces --out runs/renders/faces      # 0.05 s per render and core
-    python -m recipes.parser --renders runs/renders/faces               # 8 minutes of one core
+    python -m recipes.parser --renders runs/renders/faces               # 12 minutes of one core
 
 The renders are changed heavily (recipes.augment), so that a network which has seen no photo can read photos: other
 backgrounds, colours down to grey, blur, compression, noise, occlusions, places. The loss is cross-entropy with classes
@@ -91,7 +91,7 @@ def main(
     renders: Path = Path("runs/renders/faces"),
     out: Path = WEIGHTS / "parser.safetensors",
     state: Path = Path("runs/recipes/parser"),
-    steps: int = 1400,
+    steps: int = 3000,
     batch: int = 48,
     rate: float = 4e-3,
     seed: int = 0,
