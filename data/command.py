@@ -175,20 +175,26 @@ def convert(flag: Flag, text: str) -> Any:
     raise UsageError(f"{flag.word} is {flag.wanted}, not {text!r}")
 
 
-def parse_seeds(text: str) -> list[int]:
-    """The seeds of "0-99,7,200" in that order, each once; 0 to 2^32 - 1, ranges include both ends."""
+def parse_seeds(text: str, flag: str = "") -> list[int]:
+    """The seeds of "0-99,7,200" in that order, each once; 0 to 2^32 - 1, ranges include both ends.
+
+    ValueError for other text, naming the `flag` that it was given to.
+    """
     rule = 'seeds are numbers and ranges such as "0-99,200"'
+    what = f"{flag} {text!r}".lstrip()
     ranges = []
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d{1,10})\s*(?:-\s*(\d{1,10})\s*)?", part)
         if match is None:
-            raise ValueError(f"{text!r} is not a list of seeds: {rule}")
+            raise ValueError(f"{what} is not a list of seeds: {rule}")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first or last >= 2**32:
-            raise ValueError(f"{part.strip()!r} is not a range of seeds: it runs upwards and ends below 2^32")
+            raise ValueError(
+                f"{flag} {part.strip()!r} is not a range of seeds: it runs upwards and ends below 2^32".lstrip()
+            )
         ranges.append(range(first, last + 1))
     if sum(map(len, ranges)) > MAX_SEEDS:
-        raise ValueError(f"{text!r} is more than {MAX_SEEDS:,} seeds: give them in several commands")
+        raise ValueError(f"{what} is more than {MAX_SEEDS:,} seeds: give them in several commands")
     return list(dict.fromkeys(seed for part in ranges for seed in part))
 
 

@@ -13,7 +13,7 @@ import math
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,28 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_file_place(path: str | Path, flag: str = "--out") -> None:
+    """ValueError naming the flag when no file can be written to `path`; commands call it before any work."""
+    if Path(path).is_dir():
+        raise ValueError(f"{flag} {path} is a folder: give the name of a file in it")
+    _check_writable(Path(path).absolute().parent, f"{flag} {path}")
+
+
+def check_folder_place(path: str | Path, flag: str = "--out") -> None:
+    """ValueError naming the flag when no files can be written into a folder `path`, there or still to be made."""
+    if Path(path).exists() and not Path(path).is_dir():
+        raise ValueError(f"{flag} {path} is a file: give the name of a folder")
+    _check_writable(Path(path).absolute(), f"{flag} {path}")
+
+
+def check_not_among(outputs: Iterable[Path], inputs: Iterable[Path], flag: str = "--out") -> None:
+    """ValueError naming the flag when an output would take the place of an input, by whatever name or link."""
+    kept = {_identity(path) for path in inputs}
+    for output in outputs:
+        if output.exists() and _identity(output) in kept:
+            raise ValueError(f"{flag} {output} is one of the files to read: give another name, so that it is kept")
 
 
 def sweep_temporaries(folder: str | Path) -> None:
@@ -97,6 +119,19 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """The same for all names and links of one file; None when it is not there."""
+    return (path.stat().st_dev, path.stat().st_ino) if path.exists() else None
+
+
+def _check_writable(folder: Path, what: str) -> None:
+    """`folder`, or the nearest one above that is there, has to take new files."""
+    while not folder.exists() and not folder.is_symlink():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise ValueError(f"{what} cannot be written: {folder} is not a folder that you may write to, give another")
 
 
 def _alive(pid: int) -> bool:

@@ -57,11 +57,11 @@ def write_image(image: Image.Image | np.ndarray, path: str | Path) -> None:
         picture.save(temporary, **options)
 
 
-def check_image_path(path: str | Path) -> dict:
-    """Raises ValueError for a name that `write_image` would refuse; commands call it before any work."""
+def check_image_path(path: str | Path, flag: str = "") -> dict:
+    """Raises ValueError for a name that `write_image` would refuse; commands call it first, and name their flag."""
     suffix = Path(path).suffix.lower()
     if suffix not in SAVING:
-        raise ValueError(f"{path} is not a name for an image: end it in {', '.join(SAVING)}")
+        raise ValueError(f"{flag} {path} is not a name for an image: end it in {', '.join(SAVING)}".lstrip())
     return SAVING[suffix]
 
 

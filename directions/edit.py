@@ -13,13 +13,14 @@ import numpy as np
 import torch
 
 from data.command import run
-from data.files import write_json
+from data.files import check_file_place, write_json
 from data.images import check_image_path, write_image
 from directions.attributes import DECIMALS, MEASURED, Measurer
 from directions.direction import Direction, load_direction
 from directions.pictures import caption, strip
 from directions.render import Renderer
 from synth import latents, load_generator
+from synth.seeds import check_psi
 
 MOST_STEPS = 100  # pictures in a strip
 
@@ -51,21 +52,26 @@ def main(
         generator: "builtin" or a checkpoint
         directions: "builtin" or a folder that directions.fit has written
         parser: "builtin" or the path of a face parser, for measuring
-        psi: truncation of the face towards the mean: 1 none, 0 the mean face
+        psi: truncation of the face towards the mean: 1 none, 0 the mean face; -2 to 2
         out: picture to write, .png, .jpg or .webp
         device: cpu or cuda; None: cuda if there is one
     """
-    if (to is None) == (by is None):
+    if to is None and by is None:
+        raise ValueError("neither --to nor --by is given: give exactly one of them, such as --to -15,0,15")
+    if to is not None and by is not None:
         raise ValueError("--to and --by exclude each other: give exactly one of them")
     flag, text = ("--to", to) if to is not None else ("--by", by)
     values = parse_values(text or "", flag)
-    check_image_path(out)
+    check_psi(psi)
+    check_image_path(out, "--out")
+    check_file_place(out)
     network = load_generator(generator, device)
     direction = load_named(attribute, directions, network)
-    measure = Measurer(parser, device)
     w = network.mapping(latents([seed], network.z_dim).to(network.w_avg.device), psi=psi)[:, 0]
     start = float(direction.estimate(w.cpu().numpy())[0])
     wanted = values if to is not None else start + values
+    check_reach(wanted, direction, flag, text or "", start)
+    measure = Measurer(parser, device)
     edited = edit(w.expand(len(values), -1), direction, torch.from_numpy(wanted - start))
     images = Renderer(network)(edited.cpu().numpy())
     measured = measure(images)
@@ -91,6 +97,22 @@ def edit(ws: torch.Tensor, direction: Direction, by: float | torch.Tensor) -> to
     amount = torch.as_tensor(by).detach().cpu().numpy().astype(np.float64)
     lengths = torch.as_tensor(direction.length_to(w, direction.estimate(w) + amount)).to(ws)
     return ws + lengths.reshape(-1, *[1] * (ws.ndim - 1)) * torch.as_tensor(direction.vector).to(ws)
+
+
+def check_reach(wanted: np.ndarray, direction: Direction, flag: str, text: str, start: float) -> None:
+    """ValueError when a wanted value lies further outside the direction's reach than the reach is wide: no face there.
+
+    `flag` and its `text` are what the user gave, `start` the estimated value of the face.
+    """
+    low, high = direction.curve.values[[0, -1]]
+    width = high - low
+    if wanted.min() < low - width or wanted.max() > high + width:
+        name, unit = direction.attribute, direction.unit
+        allowed = np.array([low - width, high + width]) - (0 if flag == "--to" else start)
+        raise ValueError(
+            f"{flag} is {text}, but edits of {name} reach from {low:.0f} to {high:.0f} {unit} and far beyond that "
+            f"there are no faces: give values from {np.ceil(allowed[0]):.0f} to {np.floor(allowed[1]):.0f}"
+        )
 
 
 def load_named(attribute: str, directions: str, generator: Any) -> Direction:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from data.command import run
-from data.files import read_json, write_json
+from data.files import check_folder_place, read_json, write_json
 from data.images import write_image
 from data.shards import Shards
 from directions.attributes import ATTRIBUTES, MEASURED, others
@@ -104,11 +104,14 @@ def fit_directions(
 ) -> dict[str, Any]:
     """Fits every named attribute; the report has {"directions": {name: figures}, "failed": {name: reason}}."""
     names = parse_attributes(attributes, "--attributes")
+    if not names or len(names) < len(attributes.split(",")):
+        raise ValueError(f"--attributes is {attributes!r}: name one attribute or more, each once, with commas between")
     kept = None if keep is None else parse_attributes(keep, "--keep")
     if not 0 < band <= 1:
         raise ValueError(f"band is {band}, but it is a share of the faces: above 0 and at most 1")
     if boundary is not None and len(names) != 1:
         raise ValueError(f"--boundary is of one attribute, but --attributes has {len(names)}: name the one")
+    check_folder_place(out)
     sample, network, render = open_faces(Shards(faces), generator, parser, device)
     given = None if boundary is None else read_boundary(boundary, network.w_dim)
     describe = Describer(identity, device=device)
@@ -128,6 +131,8 @@ def fit_directions(
                 write_image(_picture(name, calibration), out / f"{name}.png")
                 save_direction(direction, out / f"{name}.json")
             report["directions"][name] = {"accuracy": direction.accuracy, "n": direction.n} | direction.figures
+    if not report["directions"]:  # the reports of an earlier run, if there are any, stay as they are
+        return report
     write_json(out / REPORT, report)
     write_report(out)
     return read_json(out / REPORT)

@@ -19,7 +19,8 @@ def strip(images: np.ndarray, captions: list[list[str]]) -> Image.Image:
 
 
 def caption(attribute: str, value: float) -> str:
-    """Such as `yaw -12.3 deg`; a dash for what could not be measured."""
+    """Such as `yaw -12.3 deg`, or `yaw not measured`."""
+    if not np.isfinite(value):
+        return f"{attribute.removeprefix('hair_')} not measured"
     unit = MEASURED[attribute].unit.split(" of ")[0].removeprefix("CIE ")
-    number = f"{value:.{DECIMALS}f}" if np.isfinite(value) else "-"
-    return f"{attribute.removeprefix('hair_')} {number} {unit}".rstrip()
+    return f"{attribute.removeprefix('hair_')} {value:.{DECIMALS}f} {unit}".rstrip()

@@ -23,7 +23,7 @@ import torch
 import torch.distributed as dist
 
 from data.command import run
-from data.files import sha256, write_json
+from data.files import check_folder_place, sha256, write_json
 from data.images import write_image
 from data.weights import builtin, load_network, resolve
 from data.world import cores, device_of, join_world, leave_world, meet, place
@@ -32,8 +32,10 @@ from evaluation.cache import Job, checked, gallery_jobs, make, read, read_rows, 
 from evaluation.examples import contact_sheet
 from evaluation.ranks import count_ahead, embeddings, exact_scores
 from evaluation.studio import Setup, Studio
+from synth.seeds import check_psi
 
 FIRST_SEED = 1_000_000_000  # far from the seeds that anybody samples for training
+MOST_FACES = 1_000_000_000  # of a gallery; there are four times as many seeds
 
 
 def retrieval(
@@ -57,6 +59,7 @@ def retrieval(
     if there.
     """
     check_numbers(gallery, queries, psi, seed, first_seed, workers)
+    check_folder_place(out)
     rank, world = join_world()
     setup = open_setup(network, generator, embedder, psi, device)
     if rank == 0:
@@ -99,12 +102,11 @@ def retrieval(
 
 def check_numbers(gallery: int, queries: int, psi: float, seed: int, first_seed: int, workers: int | None) -> None:
     """ValueError that names the flag of a number that cannot be."""
-    if gallery < 2:
-        raise ValueError(f"--gallery is {gallery}, but a gallery needs at least 2 faces to choose from")
+    if not 2 <= gallery <= MOST_FACES:
+        raise ValueError(f"--gallery is {gallery}, but a gallery has 2 to {MOST_FACES:,} faces")
     if not 1 <= queries <= gallery:
         raise ValueError(f"--queries is {queries}, but each face donor is another gallery member: give 1 to {gallery}")
-    if not np.isfinite(psi):
-        raise ValueError(f"--psi is {psi}, but it is a finite number; 1 leaves the faces as sampled")
+    check_psi(psi)
     if not 0 <= seed < 2**32:
         raise ValueError(f"--seed is {seed}, but a seed is a whole number from 0 to {2**32 - 1}")
     if not 0 <= first_seed <= 2**32 - gallery:
@@ -229,12 +231,12 @@ def main(
     folder. Embeddings are kept there: the same command again goes on where it was killed.
 
     Args:
-        gallery: number of faces in the gallery, 2 or more
+        gallery: number of faces in the gallery, 2 to 1000000000
         queries: number of transfers, at most as many as the gallery; each has another face donor
         network: the HairNet to judge, "builtin" or a .safetensors file
         generator: the generator it was trained with; None is where the network says it lies
         embedder: the face network that judges, "builtin" or a file; one that a training loss has used is refused
-        psi: truncation of the gallery's faces, 1 is none
+        psi: truncation of the gallery's faces, 1 is none; -2 to 2
         seed: draws the donors
         first_seed: the gallery is the faces of this seed and the following ones; keep away from training seeds
         out: folder of the results

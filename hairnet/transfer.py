@@ -7,7 +7,6 @@ python -m hairnet.transfer a.png b.png --out c.png --blend none --network runs/d
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from data.command import run
+from data.files import check_file_place, check_folder_place, check_not_among
 from data.images import check_image_path, read_image, write_image
 from faces.align import align_at
 from faces.detect import chosen, detect, listed
@@ -66,6 +66,12 @@ def main(
     started = time.monotonic()
     faces = photos_of(face) if face.is_dir() else [face]
     targets = targets_of(hair, faces, face.is_dir(), out)
+    if debug is not None:
+        sheets = [sheet_of(debug, hair, path) for path in faces]
+        check_folder_place(debug, "--debug")
+        check_not_among(sheets, [hair, *faces], "--debug")
+        if {path.resolve() for path in sheets} & {path.resolve() for path in targets}:
+            raise ValueError(f"--debug {debug} has sheets of the same names as the results: give another folder")
     photo = read_image(hair)
     first = None if face.is_dir() else read_image(face)
     net = load_network(network, device, generator)
@@ -107,7 +113,7 @@ def one(
     if result.composite is not None:
         say(face, warnings(person.aligned, person.canvas, donor=False))
         if debug is not None:
-            write_image(result.composite.stages(), debug / f"{hair.stem}-on-{face.stem}.png")
+            write_image(result.composite.stages(), sheet_of(debug, hair, face))
     return result
 
 
@@ -129,6 +135,11 @@ def say(path: Path, sentences: list[str]) -> None:
         tqdm.write(f"note: {path}: {sentence}", file=sys.stderr)
 
 
+def sheet_of(debug: Path, hair: Path, face: Path) -> Path:
+    """Where the sheet of a transfer's stages goes."""
+    return debug / f"{hair.stem}-on-{face.stem}.png"
+
+
 def photos_of(folder: Path) -> list[Path]:
     """The photos of a folder, by name."""
     photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTOS and path.is_file())
@@ -141,26 +152,18 @@ def targets_of(hair: Path, faces: list[Path], folder: bool, out: Path | None) ->
     """Where the results go; ValueError when nothing can be written there."""
     if not folder:
         target = out or Path(f"{hair.stem}-on-{faces[0].stem}.png")
-        check_target(target)
+        check_image_path(target, "--out")
+        check_file_place(target)
+        check_not_among([target], [hair, *faces])
         return [target]
     place = out or Path("transfers")
     if place.suffix:
         raise ValueError(f"--out {place} names one image: give a folder for the results of a folder")
-    check_target(place / "any.png")
+    check_folder_place(place)
     names = [path.stem if sum(p.stem == path.stem for p in faces) == 1 else path.name for path in faces]
-    return [place / f"{hair.stem}-on-{name}.png" for name in names]
-
-
-def check_target(out: Path) -> None:
-    """ValueError when no image can be written to `out`."""
-    check_image_path(out)
-    if out.is_dir():
-        raise ValueError(f"--out {out} is a folder: give the name of an image in it")
-    folder = out.absolute().parent
-    while not folder.exists():
-        folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ValueError(f"--out {out} cannot be written: {folder} is not a folder that you may write to")
+    targets = [place / f"{hair.stem}-on-{name}.png" for name in names]
+    check_not_among(targets, [hair, *faces])
+    return targets
 
 
 if __name__ == "__main__":

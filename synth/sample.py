@@ -25,12 +25,12 @@ from tqdm import tqdm
 
 from data import archive
 from data.command import parse_seeds, run, sentence
-from data.files import sweep_temporaries, write_json
+from data.files import check_file_place, check_folder_place, sweep_temporaries, write_json
 from data.shards import check_same, read_arrays, read_attrs, shard_index, shard_paths
 from data.workers import MALLOC
 from data.world import cores, device_of, settle, world_size
 from synth.generator import load_generator, precision_error
-from synth.seeds import latents
+from synth.seeds import check_psi, latents
 from synth.shard import Sampling, make_shard
 
 ERROR_FACES = 4  # of these, how far another dtype is from fp32
@@ -62,7 +62,7 @@ def main(
         generator: "builtin" or a file (python -m synth.inspect FILE tells whether it is read)
         seeds: numbers and ranges, both ends included: 0-99999 or 0-99,200
         out: folder of the shards; it may hold complete ones of the same making
-        psi: truncation towards the mean w: 1 none, 0 always the mean face
+        psi: truncation towards the mean w: 1 none, 0 always the mean face; -2 to 2
         noise: the stored noise of each layer, or none
         image_size: side of the stored images in pixels, area-averaged from the generator's; left out: the generator's
         shard_size: seeds per shard, 1 to 1000000; it decides which file owns a seed
@@ -74,11 +74,11 @@ def main(
         device: cpu, cuda or cuda:1; left out: every GPU if there is one
         export_zip: also write all faces of the folder as a zip in the layout of NVIDIA's dataset_tool
     """
-    if export_zip is not None and world_size() > 1:
-        raise ValueError("--export-zip waits for all shards: run the command again with it, without torchrun, after")
+    if export_zip is not None:
+        _check_zip(export_zip)
     figures = sample(
         generator,
-        parse_seeds(seeds),
+        parse_seeds(seeds, "--seeds"),
         out,
         psi=psi,
         noise=noise,
@@ -123,6 +123,8 @@ def sample(
     Raises ValueError before any work when a flag is out of range or `out` holds shards of another making.
     """
     out = Path(out)
+    check_folder_place(out)
+    check_psi(psi)
     _check_range("--shard-size", shard_size, 1, 1_000_000)
     _check_range("--micro-batch", micro_batch, 1, 1024)
     _check_range("--workers", workers, 1, 1024)
@@ -253,6 +255,15 @@ def _devices(device: str | None, workers: int | None) -> list[str]:
 def _check_range(flag: str, value: int | None, low: int, high: int, reason: str = "") -> None:
     if value is not None and not low <= value <= high:
         raise ValueError(f"{flag} is {low} to {high}{reason}, not {value}")
+
+
+def _check_zip(path: Path) -> None:
+    """Before any sampling, and so that no file of another kind is overwritten."""
+    if world_size() > 1:
+        raise ValueError("--export-zip waits for all shards: run the command again with it, without torchrun, after")
+    if path.suffix.lower() != ".zip":
+        raise ValueError(f"--export-zip {path} is not a name for a zip: end it in .zip")
+    check_file_place(path, "--export-zip")
 
 
 def _check_space(out: Path, sampling: Sampling, images: int) -> None:

@@ -8,6 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+MOST_PSI = 2.0  # further from the mean than any training has seen; beyond it faces fall to pieces
+
+
+def check_psi(psi: float) -> None:
+    """ValueError naming --psi when it is no truncation that makes faces; commands call it before any work."""
+    if not -MOST_PSI <= psi <= MOST_PSI:
+        raise ValueError(
+            f"--psi is {psi:g}, but it is from {-MOST_PSI:g} to {MOST_PSI:g}: 1 is no truncation, 0 the mean face"
+        )
+
 
 def latents(seeds: Iterable[int], z_dim: int) -> Tensor:
     """(N, z_dim) float32: one row per seed, each from its own stream, as NVIDIA's tools draw it.

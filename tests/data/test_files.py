@@ -10,7 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.files import HOST, atomic_path, read_json, sha256, sweep_temporaries, write_json
+from data.files import (
+    HOST,
+    atomic_path,
+    check_file_place,
+    check_folder_place,
+    check_not_among,
+    read_json,
+    sha256,
+    sweep_temporaries,
+    write_json,
+)
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path: Path):
@@ -79,3 +89,28 @@ def test_a_missing_json_file_is_named(tmp_path: Path):
 def test_sha256_is_that_of_the_bytes(tmp_path: Path):
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_place_that_takes_no_file_or_folder_is_refused_by_its_flag(tmp_path: Path):
+    (tmp_path / "text.png").write_text("kept")
+    check_file_place(tmp_path / "text.png")
+    check_folder_place(tmp_path / "new" / "deeper")
+    with pytest.raises(ValueError, match="^--out .* is a folder: give the name of a file in it"):
+        check_file_place(tmp_path)
+    with pytest.raises(ValueError, match="^--debug .*text.png is a file: give the name of a folder"):
+        check_folder_place(tmp_path / "text.png", "--debug")
+    for check in (check_file_place, check_folder_place):
+        with pytest.raises(ValueError, match="^--out .* cannot be written: .*text.png is not a folder"):
+            check(tmp_path / "text.png" / "new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["text.png"]
+
+
+def test_an_output_in_the_place_of_an_input_is_refused_under_any_name(tmp_path: Path):
+    photo, other = tmp_path / "a.png", tmp_path / "b.png"
+    photo.write_text("kept")
+    (tmp_path / "link.png").symlink_to(photo)
+    (tmp_path / "hard.png").hardlink_to(photo)
+    check_not_among([other], [photo])
+    for name in ("a.png", "link.png", "hard.png", "../" + tmp_path.name + "/a.png"):
+        with pytest.raises(ValueError, match="^--out .* is one of the files to read"):
+            check_not_among([other, tmp_path / name], [photo])

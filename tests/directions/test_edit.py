@@ -13,6 +13,7 @@ from data.files import sha256
 from directions.curve import Curve
 from directions.direction import Direction, save_direction
 from directions.edit import main, parse_values
+from directions.pictures import caption
 
 D = 8
 
@@ -78,10 +79,21 @@ def test_moving_by_nothing_shows_the_face_itself(flags: dict):
     assert (first != third).any()
 
 
-@pytest.mark.parametrize("moves", [{}, {"to": "1", "by": "1"}])
-def test_exactly_one_of_to_and_by_is_wanted(flags: dict, moves: dict):
-    with pytest.raises(ValueError, match="exactly one"):
+@pytest.mark.parametrize(("moves", "what"), [({}, "neither --to nor --by"), ({"to": "1", "by": "1"}, "exclude")])
+def test_exactly_one_of_to_and_by_is_wanted(flags: dict, moves: dict, what: str):
+    with pytest.raises(ValueError, match=f"{what}.*exactly one"):
         main(**moves, **flags)
+
+
+@pytest.mark.parametrize("moves", [{"to": "50,900"}, {"to": "25"}, {"by": "-200"}])
+def test_values_where_no_faces_are_are_refused_with_the_reach(flags: dict, moves: dict):
+    with pytest.raises(ValueError, match=r"^--(to|by) is .* reach from 42 to 58 CIE .*: give values from"):
+        main(**moves, **flags)
+    assert not flags["out"].exists()
+
+
+def test_what_could_not_be_measured_is_said_in_words():
+    assert caption("hair_length", float("nan")) == "length not measured"
 
 
 @pytest.mark.parametrize("name", ["age", "../hair_lightness", "", "hair_lightness.json"])
@@ -97,8 +109,13 @@ def test_values_that_are_no_numbers_are_refused(text: str):
 
 
 def test_a_bad_name_for_the_picture_is_refused_before_any_work(flags: dict):
-    with pytest.raises(ValueError, match="strip.txt"):
+    with pytest.raises(ValueError, match="^--out strip.txt"):
         main(by="1", **(flags | {"out": Path("strip.txt"), "generator": "nothing.pt"}))
+    (flags["out"].parent / "text.png").write_text("kept")
+    with pytest.raises(ValueError, match="^--out .*cannot be written"):
+        main(by="1", **(flags | {"out": flags["out"].parent / "text.png" / "a.png", "generator": "nothing.pt"}))
+    with pytest.raises(ValueError, match="^--psi is -1e"):
+        main(by="1", **(flags | {"psi": -1e30, "generator": "nothing.pt"}))
 
 
 @pytest.mark.slow

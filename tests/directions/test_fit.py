@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data.command import run
 from directions.attributes import others
-from directions.fit import fit_direction, fit_directions, parse_attributes
+from directions.fit import fit_direction, fit_directions, main, parse_attributes
 from directions.report import table
 from directions.vectors import edit_vector
 
@@ -119,6 +120,31 @@ def test_another_generator_or_parser_is_refused_before_any_work(
         fit_directions(measured, tmp_path, generator=str(generator), parser=str(parser), band=0, device="cpu")
     with pytest.raises(ValueError, match="--keep has 'nose'"):
         fit_directions(measured, tmp_path, keep="nose", generator=str(generator), parser=str(parser), device="cpu")
+
+
+@pytest.mark.parametrize("names", ["", ",", "yaw,yaw", "yaw,,pitch"])
+def test_attributes_are_named_once_and_a_refusal_leaves_the_report(measured: Path, tmp_path: Path, names: str):
+    (tmp_path / "report.json").write_text("of a good run")
+    with pytest.raises(ValueError, match="^--attributes is "):
+        fit_directions(measured, tmp_path, attributes=names, device="cpu")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["of a good run"]
+
+
+def test_a_report_is_written_only_when_something_was_fitted(
+    measured: Path, generator: Path, parser: Path, tmp_path: Path
+):
+    (tmp_path / "report.json").write_text("of a good run")
+    words = ["--attributes", "yaw", "--generator", str(generator), "--parser", str(parser), "--device", "cpu"]
+    with pytest.raises(SystemExit) as end:  # no face is found in these pictures
+        run(main, [str(measured), "--out", str(tmp_path), "--workers", "1", *words])
+    assert end.value.code == 2
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["of a good run"]
+
+
+def test_an_out_that_is_a_file_is_refused_first(measured: Path, tmp_path: Path):
+    (tmp_path / "text.png").write_text("kept")
+    with pytest.raises(ValueError, match="--out .*text.png is a file"):
+        fit_directions(measured, tmp_path / "text.png", generator="none.pt", device="cpu")
 
 
 @pytest.mark.slow

@@ -115,9 +115,11 @@ def test_donors_of_a_huge_gallery_are_drawn_at_once() -> None:
     ("change", "flag"),
     [
         ({"gallery": 1}, "--gallery"),
+        ({"gallery": 100_000_000_000}, "--gallery"),
         ({"queries": 0}, "--queries"),
         ({"queries": 21}, "--queries"),
         ({"psi": float("nan")}, "--psi"),
+        ({"psi": -1e30}, "--psi"),
         ({"seed": -1}, "--seed"),
         ({"first_seed": 2**32 - 5}, "--first-seed"),
         ({"workers": 0}, "--workers"),
@@ -170,6 +172,12 @@ def test_another_generator_than_the_network_s_is_refused(world: World, tmp_path:
     save_generator(load_generator(world.generator, "cpu"), other, {"command": "another recipe"})
     with pytest.raises(ValueError, match="another generator"):
         judge(world, tmp_path / "out", generator=str(other))
+
+
+def test_an_out_that_is_a_file_is_refused_first(world: World, tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("kept")
+    with pytest.raises(ValueError, match="^--out .*text.png is a file"):
+        judge(world, tmp_path / "text.png", embedder="none.pt")
 
 
 def test_a_generator_in_the_place_of_a_network_is_refused(world: World, tmp_path: Path) -> None:

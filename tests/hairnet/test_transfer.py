@@ -1,4 +1,5 @@
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -126,6 +127,21 @@ def test_a_device_that_is_not_here_is_refused(transfer, tmp_path, device):
 def test_an_out_that_cannot_be_written_is_refused_first(transfer, tmp_path, out, words):
     Image.new("RGB", (64, 64)).save(tmp_path / "b.png")
     refused(transfer("b.png", "b.png", "--out", out), words, tmp_path, ["b.png"])
+
+
+def test_no_photo_is_overwritten_by_a_result_or_a_sheet(transfer, tmp_path):
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    Image.new("RGB", (64, 64)).save(tmp_path / "b.png")
+    (tmp_path / "link.png").symlink_to("a.png")
+    files = ["a.png", "b.png", "link.png"]
+    for out in ("a.png", "b.png", "./b.png", "link.png"):
+        refused(transfer("a.png", "b.png", "--out", out), f"--out {Path(out)} is one of the files", tmp_path, files)
+    refused(transfer("a.png", "b.png", "--debug", "."), "--debug . has sheets of the same names", tmp_path, files)
+    (tmp_path / "people").mkdir()
+    Image.new("RGB", (64, 64)).save(tmp_path / "people" / "b.png")
+    Image.new("RGB", (64, 64)).save(tmp_path / "people" / "a-on-b.png")
+    done = transfer("a.png", "people", "--out", "people")
+    refused(done, "a-on-b.png is one of the files", tmp_path, [*files, "people"])
 
 
 def test_a_network_of_another_kind_or_generator_is_refused(world, network, tmp_path):

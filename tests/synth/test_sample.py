@@ -264,6 +264,8 @@ def test_a_shard_with_fewer_seeds_than_asked_for_is_never_taken_as_complete(netw
         ({"micro_batch": 0}, "--micro-batch is 1 to"),
         ({"workers": 0}, "--workers is 1 to"),
         ({"device": "cuda:99"}, "--device is cuda:99, but this machine has"),
+        ({"psi": -1e30}, "--psi is -1e.30, but it is from -2 to 2"),
+        ({"psi": 2.1}, "--psi is 2.1"),
         ({"device": "tpu!"}, "--device is tpu!: it must be cpu, cuda"),
     ],
 )
@@ -271,3 +273,21 @@ def test_flags_out_of_range_are_refused_before_any_work(network: str, tmp_path: 
     with pytest.raises(ValueError, match=rule):
         sample(network, [0], tmp_path / "out", **changes)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "rule"),
+    [
+        ({"export_zip": "text.png"}, "--export-zip .*text.png is not a name for a zip"),
+        ({"export_zip": "text.png/a.zip"}, "--export-zip .* cannot be written"),
+        ({"out": "text.png"}, "--out .*text.png is a file: give the name of a folder"),
+        ({"seeds": "5-1"}, "--seeds '5-1' is not a range"),
+        ({"seeds": "x"}, "--seeds 'x' is not a list"),
+    ],
+)
+def test_files_of_users_are_kept_and_flags_named(network: str, tmp_path: Path, words: dict, rule: str):
+    (tmp_path / "text.png").write_text("kept")
+    words = {name: value if name == "seeds" else tmp_path / value for name, value in words.items()}
+    with pytest.raises(ValueError, match=f"^{rule}"):
+        main(**{"generator": network, "seeds": "0", "out": tmp_path / "out", "device": "cpu", **words})
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["kept"]
