@@ -17,6 +17,7 @@ true string; so the words are checked and typed here first, and reach fire as ca
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import inspect
@@ -26,7 +27,7 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -61,6 +62,11 @@ class Flag:
         return "--" + self.name.replace("_", "-")
 
     @property
+    def label(self) -> str:
+        """How the help page and refusals call it."""
+        return self.name.upper() if self.positional else self.word
+
+    @property
     def wanted(self) -> str:
         """What a value of this flag is, in words."""
         if isinstance(self.kind, tuple):
@@ -76,20 +82,19 @@ def run(fn: Callable[..., Any], argv: Sequence[str] | None = None) -> NoReturn:
     words = list(sys.argv[1:] if argv is None else argv)
     flags = flags_of(fn)
     if asks_for_help(words):
-        print(help_text(program(), fn, flags))
+        with _reader_may_leave():
+            print(help_text(program(), fn, flags))
         sys.exit(0)
     try:
         values = parse(words, flags)
     except UsageError as error:
         _refuse(f"{error} (see `{program()} --help`)")
     try:
-        _call_by_fire(fn, flags, values)
+        with _reader_may_leave():
+            _call_by_fire(fn, flags, values)
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:  # the reader of our output (`| head`) has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(141)
     except (ValueError, OSError) as error:
         if os.environ.get(DEBUG):
             raise
@@ -144,8 +149,7 @@ def parse(words: list[str], flags: list[Flag]) -> dict[str, str]:
         if flag.name in given:
             convert(flag, given[flag.name])
         elif flag.required:
-            label = flag.name.upper() if flag.positional else flag.word
-            raise UsageError(f"{label} is missing: give {flag.wanted}")
+            raise UsageError(f"{flag.label} is missing: give {flag.wanted}")
     return given
 
 
@@ -172,7 +176,7 @@ def convert(flag: Flag, text: str) -> Any:
         # Nobody counts beyond 64 bits, and the libraries behind the commands cannot.
         if abs(number) < 2**63 if flag.kind is int else math.isfinite(number):
             return number
-    raise UsageError(f"{flag.word} is {flag.wanted}, not {text!r}")
+    raise UsageError(f"{flag.label} is {flag.wanted}, not {text!r}")
 
 
 def parse_seeds(text: str, flag: str = "") -> list[int]:
@@ -189,9 +193,8 @@ def parse_seeds(text: str, flag: str = "") -> list[int]:
             raise ValueError(f"{what} is not a list of seeds: {rule}")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first or last >= 2**32:
-            raise ValueError(
-                f"{flag} {part.strip()!r} is not a range of seeds: it runs upwards and ends below 2^32".lstrip()
-            )
+            what = f"{flag} {part.strip()!r}".lstrip()
+            raise ValueError(f"{what} is not a range of seeds: it runs upwards and ends below 2^32")
         ranges.append(range(first, last + 1))
     if sum(map(len, ranges)) > MAX_SEEDS:
         raise ValueError(f"{what} is more than {MAX_SEEDS:,} seeds: give them in several commands")
@@ -231,6 +234,17 @@ def _call_by_fire(fn: Callable[..., Any], flags: list[Flag], values: dict[str, s
     call.__dict__.pop("FIRE_METADATA", None)
     SetParseFns(**{flag.name: functools.partial(convert, flag) for flag in flags})(call)
     fire.Fire(call, command=[f"--{name}={text}" for name, text in values.items()], name=program())
+
+
+@contextlib.contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """All output is written in here; when its reader (`| head`) has gone, that is the end, without a word."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(141)
 
 
 def _kind(annotation: Any) -> tuple[type | tuple[str, ...], bool]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from data.command import run
-from data.files import atomic_path, read_json, sha256
+from data.files import atomic_path, check_folder_place, read_json, sha256
 
 REGISTRY = Path(__file__).parent / "public.json"
 BLOCK = 1 << 20
@@ -51,6 +51,7 @@ def main(*, name: str | None = None, out: Path = Path("weights")) -> None:
         return
     if name not in files:
         raise ValueError(f"--name {name} is not in the list: give one of {', '.join(files)}")
+    check_folder_place(out)
     print(f"{name}: {files[name].licence}")
     print(f"{fetch(files[name], out)}: sha256 as in the list")
 

@@ -5,6 +5,8 @@ python -m data.verify runs/x/faces --seeds 0-99999
 
 from __future__ import annotations
 
+import re
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,14 +16,17 @@ from data.command import format_seeds, parse_seeds, run
 from data.files import sha256
 from data.shards import altered, attributes_path, read_arrays, read_attrs, shard_index, shard_path, shard_paths
 
+COMMAND = re.compile(r"python -m synth\.sample( --[a-z-]+( -?[\w.][\w.,+-]*)?)+")  # as synth.shard records it
+
 
 @dataclass
 class Findings:
-    """What is wrong in a folder. `again`: the seeds to make again, rising."""
+    """What is wrong in a folder. `again`: the seeds to make again, rising; `command`: that of the first whole shard."""
 
     shards: dict[Path, str] = field(default_factory=dict)
     measurements: dict[Path, str] = field(default_factory=dict)
     again: list[int] = field(default_factory=list)
+    command: str = ""
 
 
 def main(folder: Path, *, seeds: str | None = None) -> None:
@@ -34,25 +39,40 @@ def main(folder: Path, *, seeds: str | None = None) -> None:
         folder: the shards, as `python -m synth.sample --out` writes them
         seeds: the seeds that should be there, such as 0-99999; left out: no gap between the first shard and the last
     """
-    found = verify(folder, None if seeds is None else parse_seeds(seeds))
+    found = verify(folder, None if seeds is None else parse_seeds(seeds, "--seeds"))
     for path, reason in (found.shards | found.measurements).items():
         print(f"{path}: {reason}")
     if found.shards:
-        flag = f"--seeds {format_seeds(found.again)}" if found.again else "the same seeds"
         raise ValueError(
             f"{folder} has {len(found.shards)} missing or damaged shards: delete what is left of them and run "
-            f"synth.sample with {flag}"
+            f"{remedy(found, folder)}"
         )
     if found.measurements:
         raise ValueError(f"{folder} has {len(found.measurements)} damaged measurements: delete them and measure again")
     print(f"{folder}: {len(shard_paths(folder))} shards, all as they were written")
 
 
+def remedy(found: Findings, folder: Path) -> str:
+    """The command that makes the damaged shards again as their neighbours were made, as far as that is known."""
+    if not found.again:
+        return "synth.sample with the flags and seeds of before"
+    seeds = f"--seeds {format_seeds(found.again)}"
+    if COMMAND.fullmatch(found.command) is None:  # other programs may have written anything there
+        return f"synth.sample with the flags of before and {seeds}"
+    command = re.sub(r"--seeds [\d,-]+", seeds, found.command)
+    own = re.search(r"--generator (\S+)", command)
+    where = f" (with the path of {own[1]})" if own and own[1] != "builtin" else ""
+    return f"`{command} --out {shlex.quote(str(folder))}`{where}"
+
+
 def verify(folder: Path, seeds: list[int] | None = None) -> Findings:
     """Reads a folder's shards and measurements; `seeds` that should be there (None: no gaps among the shards)."""
+    if not folder.is_dir():
+        fault = "is a file" if folder.exists() else "does not exist"
+        raise FileNotFoundError(f"FOLDER {folder} {fault}: give a folder that synth.sample has written")
     paths = shard_paths(folder)
     if not paths:
-        raise ValueError(f"{folder} has no shards (shard-00000.h5): give a folder that synth.sample has written")
+        raise ValueError(f"FOLDER {folder} has no shards (shard-00000.h5): give a folder that synth.sample has written")
     found = Findings()
     for path in tqdm(paths, unit="shards", disable=None):
         if reason := damage(path):
@@ -61,6 +81,7 @@ def verify(folder: Path, seeds: list[int] | None = None) -> Findings:
             found.measurements[measured] = reason
     whole = [path for path in paths if path not in found.shards]
     size = int(read_attrs(whole[0])["shard_size"]) if whole else None
+    found.command = str(read_attrs(whole[0]).get("command", "")) if whole else ""
     owned = _owned(paths, size, seeds)
     for index, wanted in owned.items():
         path = shard_path(folder, index)

@@ -29,6 +29,8 @@ def device_of(name: str | torch.device | None) -> torch.device:
     except RuntimeError as error:
         raise ValueError(f"--device is {name}: it must be cpu, cuda or the number of one, such as cuda:1") from error
     if device.type == "cpu":
+        if device.index is not None:
+            raise ValueError(f"--device is {name}: it must be cpu, cuda or the number of one, such as cuda:1")
         return torch.device("cpu")
     if device.type != "cuda" or (device.index or 0) >= gpus:
         raise ValueError(f"--device is {name}, but this machine has {gpus} CUDA devices: give cpu, or leave it out")

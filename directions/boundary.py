@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from data.command import run
-from data.files import atomic_path
+from data.files import atomic_path, check_file_place
 from directions.direction import Direction
 from directions.edit import load_named
 from synth import load_generator
@@ -31,7 +31,8 @@ def main(out: Path, *, attribute: str = "yaw", directions: str = "builtin", gene
         generator: "builtin" or the checkpoint that the direction belongs to
     """
     if out.suffix != ".npy":
-        raise ValueError(f"{out} is not a name for this format: let it end in .npy")
+        raise ValueError(f"OUT {out} is not a name for this format: end it in .npy")
+    check_file_place(out, "OUT")
     direction = load_named(attribute, directions, load_generator(generator))
     write_boundary(direction, out)
     print(f"one unit along it changes {attribute} by {direction.step:.3g} {direction.unit}")

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from data.command import run
-from data.files import write_json
+from data.files import check_folder_place, write_json
 from data.images import write_image
 from data.shards import Shards
 from directions.attributes import MEASURED, others
@@ -65,11 +65,12 @@ def main(
     names = parse_attributes(attribute, "--attribute")
     if len(names) != 1:
         raise ValueError(f"--attribute is {attribute!r}, but it is one of {', '.join(MEASURED)}")
+    folder = out or faces.parent / "directions"
+    check_folder_place(folder)
     sample, _, render = open_faces(Shards(faces), generator, parser, device)
     with MeasuringPool(parser, device, workers) as measure:
         tools = Instruments(render, measure, Describer(identity, device=device))
         figures, picture = compare(sample, names[0], tools)
-    folder = out or faces.parent / "directions"
     write_json(folder / f"compare-{names[0]}.json", figures)
     write_image(picture, folder / f"compare-{names[0]}.png")
     print(f"for one SD of {names[0]}:\n{comparison(figures)}")

@@ -20,7 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from data.command import run
-from data.files import sweep_temporaries, write_json
+from data.files import check_folder_place, sweep_temporaries, write_json
 from data.images import write_image
 from data.shards import Shards, read_arrays, read_attrs, write_arrays
 from directions.check import GOOD, check_pairs, nearest_strangers, picture, summary
@@ -96,6 +96,11 @@ def make_pairs(
     """Writes the pairs of every shard and returns the report."""
     if not 0 < max_yaw_gap < 90:
         raise ValueError(f"--max-yaw-gap is {max_yaw_gap}, but it is an angle above 0 and below 90 degrees")
+    if not (directions / "yaw.json").is_file():
+        raise FileNotFoundError(
+            f"--directions {directions} has no yaw.json: give the folder of `python -m directions.fit`"
+        )
+    check_folder_place(out)
     shards = Shards(faces)
     sample, network, render = open_faces(shards, generator, parser, device)
     yaw = load_direction(directions / "yaw.json", network)

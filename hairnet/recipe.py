@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from hairnet.lesson import Plan
 from hairnet.network import PAPER
 
+MOST_STEPS = 100_000_000  # years of one GPU
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -28,8 +30,8 @@ class Recipe:
     amp: bool = False  # bfloat16
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"--steps is {self.steps}: a training needs at least 1")
+        if not 1 <= self.steps <= MOST_STEPS:
+            raise ValueError(f"--steps is {self.steps}: a training has 1 to {MOST_STEPS:,}")
         if self.plan.batch < 4:
             raise ValueError(f"--batch is {self.plan.batch}: a step needs at least 4 pairs")
         if not 0 < self.lr <= 0.1:

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from data.command import run
+from data.files import check_folder_place
 from data.weights import load_network as read_network
 from data.world import device_of, join_world, leave_world, world_size
 from hairnet.judges import JudgeFiles
@@ -85,6 +86,7 @@ def main(
     recipe = recipe_for(preset, steps, batch, lr, seed, amp, world_size())
     if checkpoint_every < 1:
         raise ValueError(f"--checkpoint-every is {checkpoint_every}: it counts steps and is at least 1")
+    check_folder_place(out)
     if place.index is not None:
         torch.cuda.set_device(place)
     rank, world = join_world("nccl" if place.type == "cuda" else "gloo")
@@ -157,18 +159,19 @@ def train(
         return figures
 
     with tqdm(total=recipe.steps, initial=done, unit="steps", disable=rank > 0) as bar:
-        started = time.monotonic()
+        started, timed_from = time.monotonic(), done
         for step in range(done, recipe.steps):
             terms = take_step(model, network, ema, optimizer, recipe, step)
             bar.update()
             if (step + 1) % LOG_EVERY == 0 and rank == 0:
                 seconds, started = time.monotonic() - started, time.monotonic()
-                rate = LOG_EVERY * recipe.plan.batch / seconds
+                rate = (step + 1 - timed_from) * recipe.plan.batch / seconds
+                timed_from = step + 1
                 bar.set_postfix_str(f"w {terms['w']:.3f}, {rate:.0f} pairs/s")
                 log(out / LOG, {"step": step + 1, "pairs_per_second": rate} | {k: float(x) for k, x in terms.items()})
             if (step + 1) % checkpoint_every == 0 and step + 1 < recipe.steps and rank == 0:
                 keep(step + 1)
-                started = time.monotonic()
+                started, timed_from = time.monotonic(), step + 1
     if rank > 0:
         return
     figures = keep(recipe.steps)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from data.command import run
-from data.files import atomic_path, sha256
+from data.files import atomic_path, check_file_place, sha256
 from data.weights import resolve, save_network
 from synth.formats import read_generator, rosinality
 
@@ -27,10 +27,11 @@ def main(source: Path, target: Path) -> None:
         target: the file to write; ends in .safetensors or .pt
     """
     if target.suffix not in (".safetensors", ".pt"):
-        raise ValueError(f"{target} is not a name for a generator: end it in .safetensors or .pt")
+        raise ValueError(f"TARGET {target} is not a name for a generator: end it in .safetensors or .pt")
+    check_file_place(target, "TARGET")
     source = resolve(source, "generator")
     if target.exists() and target.samefile(source):
-        raise ValueError(f"{target} is the source itself: give another target")
+        raise ValueError(f"TARGET {target} is the source itself: give another name")
     tensors, config = read_generator(source)
     config["recipe"] = {**config["recipe"], "converted_from": source.name, "converted_sha256": sha256(source)}
     if target.suffix == ".pt":

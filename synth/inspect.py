@@ -15,7 +15,7 @@ from synth.formats import is_own, read_generator
 from synth.formats.layout import generator_arguments
 
 
-def main(file: str) -> None:
+def main(file: Path) -> None:
     """Prints what a file is: the format, the network's architecture, where it comes from; or why it is not read.
 
     Args:

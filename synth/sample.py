@@ -133,7 +133,8 @@ def sample(
     _check_range("--image-size", image_size, 1, G.resolution, f" (the side of what {generator} makes)")
     assert G.sha256 is not None, "a loaded generator knows the sha256 of its file"
     z = latents(sorted(seeds)[:ERROR_FACES], G.z_dim)
-    ws = G.mapping(z, psi=psi, label=label)  # a generator that needs a label, or another one, says so here
+    _check_label(label, G.mapping.c_dim, generator)
+    ws = G.mapping(z, psi=psi, label=label)
     size = image_size or G.resolution
     sampling = Sampling(generator, psi, noise, size, shard_size, micro_batch, G.sha256, dtype, label, compile)
 
@@ -255,6 +256,14 @@ def _devices(device: str | None, workers: int | None) -> list[str]:
 def _check_range(flag: str, value: int | None, low: int, high: int, reason: str = "") -> None:
     if value is not None and not low <= value <= high:
         raise ValueError(f"{flag} is {low} to {high}{reason}, not {value}")
+
+
+def _check_label(label: int | None, classes: int, generator: str) -> None:
+    if classes == 0 and label is not None:
+        raise ValueError(f"--label is {label}, but {generator} has no classes: leave it out")
+    if classes and (label is None or not 0 <= label < classes):
+        given = "missing" if label is None else str(label)
+        raise ValueError(f"--label is {given}, but {generator} has {classes} classes: give one from 0 to {classes - 1}")
 
 
 def _check_zip(path: Path) -> None:

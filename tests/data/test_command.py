@@ -116,8 +116,9 @@ def test_text_is_handed_over_as_it_was_typed(here, text: str):
         (["a"], "NUMBER is missing: give a whole number"),
         ([], "PHOTO is missing: give a path"),
         (["a", "2", "b"], "unexpected argument 'b': everything but PHOTO, NUMBER is given as a flag"),
-        (["a", "x"], "--number is a whole number, not 'x'"),
-        (["a", "9" * 400], "--number is a whole number, not '999"),
+        (["a", "x"], "NUMBER is a whole number, not 'x'"),
+        (["", "2"], "PHOTO is a path, not ''"),
+        (["a", "9" * 400], "NUMBER is a whole number, not '999"),
         (["a", "2", "--image-size", str(-(2**63))], "--image-size is a whole number, not '-9223372036854775808'"),
         (["a", "2", "--image-size", "1.5"], "--image-size is a whole number, not '1.5'"),
         (["a", "2", "--psi", "nan"], "--psi is a number, not 'nan'"),
@@ -179,6 +180,9 @@ def test_a_reader_that_goes_away_is_no_error(script: Path, checkout: Path):
     line = f"{sys.executable} {script} a 2 --to lines | head -1"
     result = subprocess.run(["bash", "-c", line], env=env, capture_output=True, text=True)
     assert result.stdout.startswith("ran") and result.stderr == ""
+    for words in ("--help | true", "a 2 | true"):
+        result = subprocess.run(["bash", "-c", f"{sys.executable} {script} {words}"], env=env, capture_output=True)
+        assert result.stderr == b""
 
 
 def test_seeds_are_numbers_and_ranges_each_once():
@@ -196,3 +200,5 @@ def test_seeds_are_written_as_they_are_read(text: str):
 def test_seeds_that_break_the_rule_are_refused(text: str):
     with pytest.raises(ValueError, match="seeds"):
         parse_seeds(text)
+    with pytest.raises(ValueError, match="^--seeds "):
+        parse_seeds(text, "--seeds")

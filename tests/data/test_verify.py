@@ -12,13 +12,16 @@ from data.files import sha256
 from data.shards import attributes_path, shard_path, write_arrays
 from data.verify import main, verify
 
+COMMAND = "python -m synth.sample --generator ffhq.pkl --seeds 0-9 --psi 0.7 --noise const --shard-size 10 --compile"
 
-def write_shard(folder: Path, index: int, count: int = 10) -> Path:
+
+def write_shard(folder: Path, index: int, count: int = 10, command: str = COMMAND) -> Path:
     seeds = np.arange(index * 10, index * 10 + count)
     images = np.random.RandomState(index).randint(0, 256, (count, 8, 8, 3)).astype(np.uint8)
     path = shard_path(folder, index)
     arrays = {"seed": seeds, "w": np.full((count, 4), index, np.float32), "image": images}
-    write_arrays(path, arrays, {"generator_sha256": "ab", "psi": 1.0, "noise": "const", "shard_size": 10})
+    attrs = {"generator_sha256": "ab", "psi": 1.0, "noise": "const", "shard_size": 10, "command": command}
+    write_arrays(path, arrays, attrs)
     measured = {"seed": seeds, "yaw": seeds.astype(np.float32)}
     write_arrays(attributes_path(path), measured, {"shard_sha256": sha256(path)})
     return path
@@ -83,7 +86,8 @@ def test_a_damaged_shard_is_found_with_its_seeds(folder: Path, change, reason: s
     with pytest.raises(SystemExit) as ended:
         run(main, [str(folder)])
     said = capsys.readouterr()
-    assert ended.value.code == 2 and "run synth.sample with --seeds 10-19" in said.err
+    command = f"`{COMMAND.replace('0-9', '10-19')} --out {folder}` (with the path of ffhq.pkl)"
+    assert ended.value.code == 2 and command in said.err
     assert len(said.out.splitlines()) == 1 and re.search(reason, said.out)
 
 
@@ -106,8 +110,23 @@ def test_measurements_are_of_the_shard_beside_them(folder: Path):
 
 def test_when_no_shard_is_whole_nobody_knows_its_seeds(tmp_path: Path):
     truncate(write_shard(tmp_path, 0))
-    with pytest.raises(ValueError, match="with the same seeds"):
+    with pytest.raises(ValueError, match="with the flags and seeds of before"):
         main(tmp_path)
+
+
+def test_a_command_that_other_programs_have_put_there_is_not_passed_on(tmp_path: Path):
+    write_shard(tmp_path, 0, command="rm -r ~ ; python -m synth.sample --seeds 0-9")
+    write_shard(tmp_path, 2)
+    with pytest.raises(ValueError, match="run synth.sample with the flags of before and --seeds 10-19$"):
+        main(tmp_path)
+
+
+def test_a_file_and_a_missing_path_are_refused_by_name(tmp_path: Path):
+    (tmp_path / "a.txt").write_text("kept")
+    with pytest.raises(FileNotFoundError, match="^FOLDER .*a.txt is a file: give a folder"):
+        main(tmp_path / "a.txt")
+    with pytest.raises(FileNotFoundError, match="^FOLDER .*b does not exist: give a folder"):
+        main(tmp_path / "b")
 
 
 def test_a_folder_without_shards_is_refused(tmp_path: Path):

@@ -6,7 +6,7 @@ import torch
 from data.world import cores, device_of, join_world, place, settled
 
 
-@pytest.mark.parametrize("name", ["gpu", "cuda:99", "cuda:x", "meta", "mps"])
+@pytest.mark.parametrize("name", ["gpu", "cpu:7", "cpu:0", "cuda:99", "cuda:x", "meta", "mps"])
 def test_a_device_that_is_not_here_is_refused_in_one_sentence(name):
     with pytest.raises(ValueError, match=rf"^--device is {name}") as refusal:
         device_of(name)

@@ -150,6 +150,7 @@ def test_the_learning_rate_warms_up_and_falls_to_a_hundredth(recipe):
     [
         (["--stpes", "5"], "--steps"),
         (["--steps", "0"], "--steps is 0"),
+        (["--steps", "1000000000"], "--steps is 1000000000: a training has 1 to"),
         (["--seed", "-1"], "--seed is -1"),
         (["--seed", str(2**32)], "--seed is 4294967296"),
         (["--device", "gpu"], "--device is gpu"),

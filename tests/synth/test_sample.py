@@ -210,8 +210,10 @@ def test_a_conditional_generator_is_sampled_by_class(tmp_path: Path):
     conditional = Generator(8, 8, 8, 1, channel_base=64, channel_max=8, c_dim=3)
     save_generator(conditional, tmp_path / "classes.safetensors", {})
     path = str(tmp_path / "classes.safetensors")
-    with pytest.raises(ValueError, match="3 classes and label is None"):
+    with pytest.raises(ValueError, match="^--label is missing, but .* has 3 classes: give one from 0 to 2"):
         sample(path, [0], tmp_path / "a", device="cpu")
+    with pytest.raises(ValueError, match="^--label is 3, but .* has 3 classes"):
+        sample(path, [0], tmp_path / "a", label=3, device="cpu")
     sample(path, [0, 1], tmp_path / "a", label=2, workers=1, device="cpu")
     w = conditional.mapping(latents([0, 1], 8), label=2)[:, 0].detach().numpy()
     assert np.allclose(read_arrays(shard_path(tmp_path / "a", 0))["w"], w, atol=1e-6)
