@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
-from tqdm import tqdm
 
 from data.command import run
 from data.files import write_json
+from data.progress import Progress
 from directions.attributes import MEASURED, Measurer, measure
 from directions.crops import Crops
 from directions.report import aligned
@@ -38,7 +38,7 @@ def main(
         out: the same figures as JSON
     """
     people = [Head.sample(seed) for seed in range(FIRST, FIRST + heads)]
-    renders = [render(head, size) for head in tqdm(people, unit="head", disable=None)]
+    renders = [render(head, size) for head in Progress(people, unit="head")]
     found = Measurer(parser)(np.stack([one.image for one in renders]))
     true = truth(renders)
     rows, figures = [["attribute", "r", "mean error", "unit", "measured"]], {}

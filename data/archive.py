@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
-from tqdm import tqdm
 
 from data.files import atomic_path
+from data.progress import Progress
 from data.shards import Shards
 
 BATCH = 64
@@ -30,7 +30,7 @@ def export_zip(folder: str | Path, path: str | Path) -> None:
     names = [f"{row // 1000:05d}/img{row:08d}.png" for row in range(len(shards))]
     labels = None if label is None else [[name, label] for name in names]
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-        for name, png in zip(tqdm(names, unit="images", disable=None), _pngs(shards), strict=True):
+        for name, png in zip(Progress(names, unit="images"), _pngs(shards), strict=True):
             archive.writestr(zipfile.ZipInfo(name), png)
         archive.writestr(zipfile.ZipInfo("dataset.json"), json.dumps({"labels": labels}))
 

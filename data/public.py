@@ -11,10 +11,9 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from data.command import run
 from data.files import atomic_path, check_folder_place, read_json, sha256
+from data.progress import Progress
 
 REGISTRY = Path(__file__).parent / "public.json"
 BLOCK = 1 << 20
@@ -93,7 +92,7 @@ def _download(public: Public, part: Path) -> None:
             total = there + int(answer.headers.get("Content-Length") or 0) or public.bytes
             with (
                 open(part, "ab" if continued else "wb") as file,
-                tqdm(total=total, initial=there, unit="B", unit_scale=True) as bar,
+                Progress(total=total, initial=there, unit="B", unit_scale=True) as bar,
             ):
                 while block := answer.read(BLOCK):
                     there += len(block)

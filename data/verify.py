@@ -10,10 +10,9 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tqdm import tqdm
-
 from data.command import format_seeds, parse_seeds, run
 from data.files import sha256
+from data.progress import Progress
 from data.shards import altered, attributes_path, read_arrays, read_attrs, shard_index, shard_path, shard_paths
 
 COMMAND = re.compile(r"python -m synth\.sample( --[a-z-]+( -?[\w.][\w.,+-]*)?)+")  # as synth.shard records it
@@ -74,7 +73,7 @@ def verify(folder: Path, seeds: list[int] | None = None) -> Findings:
     if not paths:
         raise ValueError(f"FOLDER {folder} has no shards (shard-00000.h5): give a folder that synth.sample has written")
     found = Findings()
-    for path in tqdm(paths, unit="shards", disable=None):
+    for path in Progress(paths, unit="shards"):
         if reason := damage(path):
             found.shards[path] = reason
         elif (measured := attributes_path(path)).exists() and (reason := damage_of_measurements(measured, path)):

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -64,7 +65,7 @@ class Workers:
         return self._results(as_completed(self._submit(function, tasks)))
 
     def _submit(self, function: Callable[[Task], Done], tasks: Iterable[Task]) -> list[Future[Done]]:
-        with _environment(MALLOC | ONE_THREAD):  # processes start here, one after another
+        with _environment(MALLOC | ONE_THREAD), deaf_to_ctrl_c():  # processes start here, one after another
             try:
                 return [self._executor.submit(function, task) for task in tasks]
             except BrokenProcessPool as error:
@@ -76,6 +77,20 @@ class Workers:
                 yield future.result()
         except BrokenProcessPool as error:
             raise ChildProcessError(self._killed) from error
+
+
+@contextmanager
+def deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes started in here never hear Ctrl-C, which is for their parent to answer; it hears it afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # when it starts later, it unblocks the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -92,7 +107,6 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 
 def _start(prepare: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
     """Prepares a process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     if prepare is not None:

@@ -95,7 +95,7 @@ def compare(sample: MeasuredFaces, name: str, tools: Instruments) -> tuple[dict[
             "pixels": _pixel_change(*(found.images[:, place] for place in one_sd_apart(found, sample.sd[name]))),
         }
         rows.append(found.images[0])
-        captions.append([f"{way}, {caption(name, value)}" for value in found.measured[name][0]])
+        captions.append([f"{way}: measured {caption(name, value)}" for value in found.measured[name][0]])
     figures |= _random(w[test], figures["covariance"], tools)
     return figures, strip(np.stack(rows), captions)
 

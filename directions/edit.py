@@ -17,7 +17,7 @@ from data.files import check_file_place, write_json
 from data.images import check_image_path, write_image
 from directions.attributes import DECIMALS, MEASURED, Measurer
 from directions.direction import Direction, load_direction
-from directions.pictures import caption, strip
+from directions.pictures import caption, edit_caption, strip
 from directions.render import Renderer
 from synth import latents, load_generator
 from synth.seeds import check_psi
@@ -75,7 +75,8 @@ def main(
     edited = edit(w.expand(len(values), -1), direction, torch.from_numpy(wanted - start))
     images = Renderer(network)(edited.cpu().numpy())
     measured = measure(images)
-    write_image(strip(images[None], [[caption(attribute, value) for value in measured[attribute]]]), out)
+    moved = zip(wanted - start, measured[attribute], strict=True)
+    write_image(strip(images[None], [[edit_caption(attribute, amount, found) for amount, found in moved]]), out)
     low, high = direction.curve.values[[0, -1]]
     rows = []
     print(f"seed {seed} has an estimated {caption(attribute, start)}; edits reach from {low:.0f} to {high:.0f}")

@@ -247,7 +247,7 @@ def _halves_cosine(w: np.ndarray, labels: np.ndarray, fit: LinearFit, slopes: np
 
 def _picture(name: str, calibration: Calibration) -> Any:
     shown = calibration.measured[name][:SHOWN]
-    return strip(calibration.images[:SHOWN], [[caption(name, value) for value in row] for row in shown])
+    return strip(calibration.images[:SHOWN], [[f"measured {caption(name, value)}" for value in row] for row in shown])
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from data.command import run
 from data.files import sha256, sweep_temporaries, write_json
+from data.progress import Progress
 from data.shards import Shards, attributes_path, read_arrays, read_attrs, write_arrays
 from data.weights import resolve
 from directions.attributes import BATCH, MEASURED
@@ -84,9 +84,9 @@ def _measure(shards: Shards, missing: list[int], pool: MeasuringPool, measured_b
     """Measures the shards `missing` in order; a file is written as soon as its shard is done."""
     batches = {k: _batches(int(shards.starts[k]), int(shards.starts[k + 1])) for k in missing}
     done = len(shards) - sum(int(shards.starts[k + 1] - shards.starts[k]) for k in missing)
-    results = pool.shard_rows([rows for k in missing for rows in batches[k]])
     versions = {package: importlib.metadata.version(package) for package in PACKAGES}
-    with tqdm(total=len(shards), initial=done, unit="face", desc="measure", disable=None) as bar:
+    with Progress(total=len(shards), initial=done, unit="face", desc="measure") as bar:
+        results = pool.shard_rows([rows for k in missing for rows in batches[k]])
         for k in missing:
             parts = []
             for rows in batches[k]:

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from data.command import run
 from data.files import check_folder_place, sweep_temporaries, write_json
 from data.images import write_image
+from data.progress import Progress
 from data.shards import Shards, read_arrays, read_attrs, write_arrays
 from directions.check import GOOD, check_pairs, nearest_strangers, picture, summary
 from directions.direction import Direction, fingerprint, load_direction
@@ -98,7 +98,7 @@ def make_pairs(
         raise ValueError(f"--max-yaw-gap is {max_yaw_gap}, but it is an angle above 0 and below 90 degrees")
     if not (directions / "yaw.json").is_file():
         raise FileNotFoundError(
-            f"--directions {directions} has no yaw.json: give the folder of `python -m directions.fit`"
+            f"--directions {directions} has no yaw.json: give a folder of `python -m directions.fit`"
         )
     check_folder_place(out)
     shards = Shards(faces)
@@ -175,7 +175,7 @@ def _write_shards(
         if path.exists() and any(read_attrs(path).get(name) != value for name, value in made_by.items()):
             raise ValueError(f"{path} was made with other settings: delete its folder or give another --out")
     columns = []
-    for k, (path, beside) in enumerate(tqdm(paths, unit="shard", desc="pairs", disable=None)):
+    for k, (path, beside) in enumerate(Progress(paths, unit="shard", desc="pairs")):
         if not (path.exists() and beside.exists()):
             rows = np.arange(int(shards.starts[k]), int(shards.starts[k + 1]))
             w_hair = turned(sample.w[rows], turn, gaps[rows])

@@ -8,7 +8,7 @@ from PIL import Image
 from data.images import sheet
 from directions.attributes import DECIMALS, MEASURED
 
-LEAST_SIDE = 128  # px: smaller pictures are enlarged, so that captions fit
+LEAST_SIDE = 248  # px: smaller pictures are enlarged, so that captions fit
 
 
 def strip(images: np.ndarray, captions: list[list[str]]) -> Image.Image:
@@ -16,6 +16,11 @@ def strip(images: np.ndarray, captions: list[list[str]]) -> Image.Image:
     rows, columns, height = images.shape[:3]
     flat = images.reshape(rows * columns, *images.shape[2:])
     return sheet(flat, columns, [text for row in captions for text in row], scale=-(-LEAST_SIDE // height))
+
+
+def edit_caption(attribute: str, by: float, measured: float) -> str:
+    """Such as `moved by +20.0: measured yaw -12.3 deg`."""
+    return f"moved by {by:+.{DECIMALS}f}: measured {caption(attribute, measured)}"
 
 
 def caption(attribute: str, value: float) -> str:

@@ -32,7 +32,7 @@ class MeasuringPool(Workers):
         shards: Shards | None = None,
     ):
         if workers is not None and workers < 1:
-            raise ValueError(f"workers is {workers}, but measuring takes at least 1 process")
+            raise ValueError(f"--workers is {workers}, but measuring takes at least 1 process")
         resolve(parser, "parser")  # here, where errors are one sentence
         device_of(device)
         super().__init__(workers or cores(), "a measuring process", _start, (parser, device, shards))

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
+from data.progress import Progress
 from data.shards import read_arrays, read_attrs, write_arrays
 from data.workers import Workers
 from data.world import settle, settled
@@ -63,7 +63,7 @@ def make(jobs: list[Job], setup: Setup, workers: int) -> int:
     if not missing:
         return 0
     kind, done = missing[0].kind, sum(map(len, jobs)) - sum(map(len, missing))
-    with tqdm(total=sum(map(len, jobs)), initial=done, desc=f"embedding {kind}", unit="rows", smoothing=0.1) as bar:
+    with Progress(total=sum(map(len, jobs)), initial=done, desc=f"embedding {kind}", unit="rows", smoothing=0.1) as bar:
         for rows in _in_processes(missing, setup, min(workers, len(missing))):
             bar.update(rows)
     return sum(map(len, missing))

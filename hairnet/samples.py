@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from data.images import to_range
+from data.progress import Progress
 from data.shards import read_arrays, read_attrs
 from hairnet.split import PointsOfW, masks_of, render
 
@@ -64,7 +64,7 @@ class Samples:
         self.masks = torch.stack([_bytes(masks_of(points(side, R), R)) for side in w])
         self.images: Tensor | None = None
         if 2 * w.shape[1] * 3 * R**2 <= KEEP_BYTES:
-            with tqdm(total=2 * w.shape[1], desc="rendering", unit="pictures", leave=False, disable=quiet) as bar:
+            with Progress(total=2 * w.shape[1], desc="rendering", unit="pictures", leave=False, disable=quiet) as bar:
                 parts = []
                 for part in w.flatten(0, 1).split(256):
                     parts.append(self._render(part))

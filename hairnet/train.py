@@ -22,10 +22,10 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from data.command import run
 from data.files import check_folder_place
+from data.progress import Progress
 from data.weights import load_network as read_network
 from data.world import device_of, join_world, leave_world, world_size
 from hairnet.judges import JudgeFiles
@@ -158,7 +158,7 @@ def train(
         save_state(out, step, modules, optimizer, settings)
         return figures
 
-    with tqdm(total=recipe.steps, initial=done, unit="steps", disable=rank > 0) as bar:
+    with Progress(total=recipe.steps, initial=done, unit="steps", disable=rank > 0) as bar:
         started, timed_from = time.monotonic(), done
         for step in range(done, recipe.steps):
             terms = take_step(model, network, ema, optimizer, recipe, step)

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Literal
 
 from PIL import Image
-from tqdm import tqdm
 
 from data.command import run
 from data.files import check_file_place, check_folder_place, check_not_among
 from data.images import check_image_path, read_image, write_image
+from data.progress import Progress
 from faces.align import align_at
 from faces.detect import chosen, detect, listed
 from faces.parsing import Parser, load_parser
@@ -84,13 +84,13 @@ def main(
         return
     say(hair, warnings(donor.aligned, donor.canvas, donor=True))
     written = 0
-    for path, target in zip(tqdm(faces, unit="photo"), targets, strict=True):
+    for path, target in zip(Progress(faces, unit="photo"), targets, strict=True):
         try:
             person = portrait(read_image(path), path, face_pick, judge)
             one(net, donor, hair, person, path, target, blend, strands, debug)
             written += 1
         except (ValueError, OSError) as error:
-            tqdm.write(f"left out: {error}", file=sys.stderr)
+            Progress.write(f"left out: {error}", file=sys.stderr)
     if written == 0:
         raise ValueError(f"{face} holds no photo that could be used: see the reasons above")
     print(f"{written} of {len(faces)} photos written to {targets[0].parent} in {time.monotonic() - started:.1f} s")
@@ -132,7 +132,7 @@ def portrait(photo: Image.Image, path: Path, pick: str | None, parser: Parser) -
 def say(path: Path, sentences: list[str]) -> None:
     """Prints what a user should know about a photo, beside the progress bar."""
     for sentence in sentences:
-        tqdm.write(f"note: {path}: {sentence}", file=sys.stderr)
+        Progress.write(f"note: {path}: {sentence}", file=sys.stderr)
 
 
 def sheet_of(debug: Path, hair: Path, face: Path) -> Path:

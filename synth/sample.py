@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from tqdm import tqdm
 
 from data import archive
 from data.command import parse_seeds, run, sentence
 from data.files import check_file_place, check_folder_place, sweep_temporaries, write_json
+from data.progress import Progress
 from data.shards import check_same, read_arrays, read_attrs, shard_index, shard_paths
-from data.workers import MALLOC
+from data.workers import MALLOC, deaf_to_ctrl_c
 from data.world import cores, device_of, settle, world_size
 from synth.generator import load_generator, precision_error
 from synth.seeds import check_psi, latents
@@ -171,10 +171,11 @@ def _run_workers(sampling: Sampling, out: Path, todo: dict[int, list[int]], devi
     ]
     for name, value in MALLOC.items():
         os.environ.setdefault(name, value)
-    for process in processes:
-        process.start()
     try:
-        with tqdm(total=sum(map(len, todo.values())), unit="images", disable=_rank() > 0) as bar:
+        with deaf_to_ctrl_c():
+            for process in processes:
+                process.start()
+        with Progress(total=sum(map(len, todo.values())), unit="images", disable=_rank() > 0) as bar:
             while any(process.is_alive() for process in processes):
                 processes[0].join(0.2)
                 bar.update(progress.value - bar.n)
@@ -182,9 +183,10 @@ def _run_workers(sampling: Sampling, out: Path, todo: dict[int, list[int]], devi
             bar.update(progress.value - bar.n)
         _raise_failure(processes, errors)
     finally:
-        for process in processes:
+        running = [process for process in processes if process.pid is not None]
+        for process in running:
             process.terminate()
-        for process in processes:
+        for process in running:
             process.join()
 
 
@@ -192,8 +194,7 @@ def _work(
     sampling: Sampling, out: Path, share: dict[int, list[int]], device: str, progress: Any, errors: SimpleQueue
 ) -> None:
     """One worker: a process of one thread that makes its share of the shards."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends us
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and this way no temporary file stays behind
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # this way no temporary file stays behind
     parent = multiprocessing.parent_process()
 
     def done(count: int) -> None:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from data.files import sha256
+from directions.attributes import MEASURED
 from directions.curve import Curve
 from directions.direction import Direction, save_direction
 from directions.edit import main, parse_values
-from directions.pictures import caption
+from directions.pictures import LEAST_SIDE, caption, edit_caption
 
 D = 8
 
@@ -94,6 +95,13 @@ def test_values_where_no_faces_are_are_refused_with_the_reach(flags: dict, moves
 
 def test_what_could_not_be_measured_is_said_in_words():
     assert caption("hair_length", float("nan")) == "length not measured"
+
+
+def test_a_caption_says_what_was_moved_by_how_much_and_what_was_measured_and_fits():
+    assert edit_caption("yaw", 20, -12.34) == "moved by +20.0: measured yaw -12.3 deg"
+    longest = max((edit_caption(name, -100, -100) for name in MEASURED), key=len)
+    width = ImageDraw.Draw(Image.new("RGB", (1, 1))).textlength(longest)
+    assert width <= LEAST_SIDE, longest
 
 
 @pytest.mark.parametrize("name", ["age", "../hair_lightness", "", "hair_lightness.json"])

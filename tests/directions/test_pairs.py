@@ -114,3 +114,8 @@ def test_gaps_keep_the_yaw_in_range_and_depend_on_the_seed_alone():
 def test_flags_out_of_range_are_refused_in_a_sentence(tmp_path: Path, flags: dict):
     with pytest.raises(ValueError, match="--" + next(iter(flags)).replace("_", "-")):
         make_pairs(tmp_path, tmp_path, tmp_path, **flags)
+
+
+def test_a_folder_without_the_direction_of_yaw_is_refused_by_its_flag(tmp_path: Path):
+    with pytest.raises(FileNotFoundError, match="^--directions .*nope has no yaw.json: give a folder"):
+        make_pairs(tmp_path, tmp_path / "nope", tmp_path / "pairs")
