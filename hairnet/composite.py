@@ -18,6 +18,7 @@ from PIL import Image
 from scipy.ndimage import maximum_filter
 
 from data.images import sheet
+from faces.labels import LABEL
 from faces.parsing import Parser
 from hairnet.canvas import CROP, WIDE, WORK, Canvas, in_crop, scaled
 from hairnet.spread import spread
@@ -114,6 +115,9 @@ def read_generated(generated: Image.Image, parser: Parser) -> tuple[np.ndarray, 
     x = torch.from_numpy(np.asarray(generated.resize((size, size), Image.Resampling.BICUBIC), np.float32) / 127.5 - 1)
     logits = parser(x.permute(2, 0, 1)[None].to(next(parser.parameters()).device)).float().cpu()
     made = F.interpolate(F.softmax(logits, 1), (CROP, CROP), mode="bilinear", align_corners=False)[0].numpy()
+    # hair that is drawn smooth looks like a woollen hat; where it does, hair was asked for
+    made[LABEL["hair"]] += made[LABEL["hat"]]
+    made[LABEL["hat"]] = 0
     return made, np.asarray(generated.resize((CROP, CROP), Image.Resampling.BICUBIC), np.float32)
 
 

@@ -55,7 +55,7 @@ def edits() -> tuple[np.ndarray, list[list[str]]]:
         moved = edit(ws.expand(len(doses), -1, -1), direction, torch.tensor(doses, dtype=torch.float32))
         with torch.no_grad():
             rows.append(to_uint8(G.synthesis(moved)))
-        captions.append([caption(attribute, dose) for dose in doses])
+        captions.append([f"moved by {'+' if dose > 0 else ''}{caption(attribute, dose)}" for dose in doses])
     return np.stack(rows), captions
 
 
