@@ -68,15 +68,24 @@ class Workers:
         with _environment(MALLOC | ONE_THREAD), deaf_to_ctrl_c():  # processes start here, one after another
             try:
                 return [self._executor.submit(function, task) for task in tasks]
-            except BrokenProcessPool as error:
-                raise ChildProcessError(self._killed) from error
+            except (BrokenProcessPool, OSError) as error:  # OSError: it broke while another process was starting
+                raise self._broken() from error
 
     def _results(self, futures: Iterable[Future[Done]]) -> Iterator[Done]:
         try:
             for future in futures:
                 yield future.result()
         except BrokenProcessPool as error:
-            raise ChildProcessError(self._killed) from error
+            raise self._broken() from error
+
+    def _broken(self) -> ChildProcessError:
+        """The error of a killed process, after the end of all others.
+
+        Python ends those that it knows of when the pool breaks, then waits for all: for ever, if one was just starting.
+        """
+        for process in list((self._executor._processes or {}).values()):
+            process.kill()
+        return ChildProcessError(self._killed)
 
 
 @contextmanager
