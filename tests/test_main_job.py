@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-FACES, STEPS = 256, 60
+FACES, STEPS = 512, 40
 EXACT = ("faces/*.h5", "pairs/*.h5", "directions/*.json", "hairnet/hairnet.safetensors")  # under the folder of a run
 
 
@@ -23,7 +23,7 @@ def job(checkout, tmp_path):
     stamp.touch()
 
     def command(run: Path) -> list[str]:
-        flags = [f"RUN={run}", f"SEEDS=0-{FACES - 1}", "SHARD_SIZE=64", "ATTRIBUTES=yaw,hair_length", f"STEPS={STEPS}"]
+        flags = [f"RUN={run}", f"SEEDS=0-{FACES - 1}", "SHARD_SIZE=128", "ATTRIBUTES=yaw,hair_length", f"STEPS={STEPS}"]
         flags += [f"STAMP={stamp}", f"RUN_PYTHON={sys.executable} -m"]
         return ["make", "-C", str(checkout), "dataset", "directions", "train", *flags]
 
