@@ -19,8 +19,8 @@ from scipy.linalg import sqrtm
 
 from data.command import run
 from data.files import write_json
-from data.images import to_uint8
 from data.shards import read_arrays
+from directions.render import Renderer
 from faces import Embedder, detect_batch, load_embedder
 from recipes import factors
 from recipes.figures import embeddings
@@ -29,17 +29,14 @@ from synth import heads, latents, load_generator
 from synth.networks import Generator
 
 FIRST = 23_000_000  # first seed: no training reaches it
-BATCH = 32
 
 
 def samples(generator: Generator, seeds: list[int], psi: float) -> np.ndarray:
     """(N, R, R, 3) uint8."""
-    parts = []
+    z = latents(seeds, generator.z_dim).to(generator.w_avg.device)
     with torch.no_grad():
-        for start in range(0, len(seeds), BATCH):
-            z = latents(seeds[start : start + BATCH], generator.z_dim).to(generator.w_avg.device)
-            parts.append(to_uint8(generator.synthesis(generator.mapping(z, psi=psi))))
-    return np.concatenate(parts)
+        w = generator.mapping(z, psi=psi)[:, 0]
+    return Renderer(generator)(w.cpu().numpy())
 
 
 def renders(seeds: list[int], size: int) -> np.ndarray:

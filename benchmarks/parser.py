@@ -15,10 +15,9 @@ import numpy as np
 from PIL import Image
 
 from data.command import run
-from data.files import write_json
 from data.images import read_image
 from faces import Parser, load_parser
-from recipes.figures import confusion, parsing_figures
+from recipes.figures import confusion, parsing_figures, report
 from recipes.renders import Plan
 
 FIRST = 20_000_000  # first seed of the renders: no set for training reaches it
@@ -62,11 +61,7 @@ def main(
     figures: dict[str, dict[str, float]] = {f"{renders} renders": on_renders(parser, renders)}
     if photos.is_dir():
         figures["photos"] = on_photos(parser, photos)
-    for name, values in figures.items():
-        print(name + ": " + ", ".join(f"{key} {value:.3f}" for key, value in values.items()))
-    if not photos.is_dir():
-        print(f"photos: skipped, {photos} is not a folder")
-    write_json(out, {"network": network, **figures})
+    report(network, figures, photos, out)
 
 
 if __name__ == "__main__":

@@ -17,10 +17,10 @@ import torch
 from PIL import Image
 
 from data.command import run
-from data.files import write_json
 from data.images import read_image
 from faces import detect_batch
 from faces.landmarks import PoseNetwork, load_pose_network
+from recipes.figures import report
 from recipes.pose import pose_figures
 from recipes.renders import Plan
 
@@ -104,11 +104,7 @@ def main(
     if photos.is_dir():
         figures["photos"] = on_photos(net, photos, judges)
     figures["speed"] = {"images_per_second": round(images_per_second(net), 1), "threads": torch.get_num_threads()}
-    for name, values in figures.items():
-        print(name + ": " + ", ".join(f"{key} {value:.3f}" for key, value in values.items()))
-    if not photos.is_dir():
-        print(f"photos: skipped, {photos} is not a folder")
-    write_json(out, {"network": network, **figures})
+    report(network, figures, photos, out)
 
 
 if __name__ == "__main__":

@@ -76,19 +76,6 @@ def settle() -> None:
 
 
 @contextmanager
-def settled() -> Iterator[None]:
-    """`settle` for a while, then the caller's own settings again."""
-    threads, cudnn, matmul = torch.get_num_threads(), torch.backends.cudnn, torch.backends.cuda.matmul
-    before = cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32, matmul.allow_tf32
-    settle()
-    try:
-        yield
-    finally:
-        cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32, matmul.allow_tf32 = before
-        torch.set_num_threads(threads)
-
-
-@contextmanager
 def one_thread() -> Iterator[None]:
     """Torch works on one core in here: the faster way for many small operations, where threads mostly wait."""
     before = torch.get_num_threads()
@@ -97,3 +84,16 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def settled() -> Iterator[None]:
+    """`settle` for a while, then the caller's own settings again."""
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32, matmul.allow_tf32
+    with one_thread():
+        settle()
+        try:
+            yield
+        finally:
+            cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32, matmul.allow_tf32 = before

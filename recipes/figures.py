@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from data.files import write_json
 from data.images import to_tensor
 from evaluation import rank_of_mate
 from faces.labels import CLASSES, NAMES
@@ -41,6 +43,15 @@ def parsing_figures(counts: np.ndarray) -> dict[str, float]:
     accuracy = float(right.sum() / max(1, counts.sum()))
     figures = {"hair_iou": iou.get("hair", float("nan")), "mean_iou": mean, "pixel_accuracy": accuracy}
     return {name: round(value, 4) for name, value in (figures | {f"iou_{k}": v for k, v in iou.items()}).items()}
+
+
+def report(network: str, figures: dict[str, dict[str, float]], photos: Path, out: Path) -> None:
+    """Prints a benchmark's figures by what they are of, says when there were no `photos`, writes the same as JSON."""
+    for name, values in figures.items():
+        print(name + ": " + ", ".join(f"{key} {value:.3f}" for key, value in values.items()))
+    if not photos.is_dir():
+        print(f"photos: skipped, {photos} is not a folder")
+    write_json(out, {"network": network, **figures})
 
 
 def embeddings(embed: Callable[[Tensor], Tensor], images: np.ndarray) -> np.ndarray:

@@ -11,7 +11,6 @@ import re
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from data.command import run
@@ -69,7 +68,6 @@ def render_paths(folder: Path) -> list[Path]:
 def render_file(task: Task) -> int:
     """Render one file in this process; returns how many pictures."""
     path, seeds, size = task
-    torch.set_num_threads(1)  # one process per core is the faster use of them
     units = factors.unit_factors(latents(seeds, factors.Z_DIM))
     pictures = np.stack([heads.render(factors.head(unit), size).image for unit in units])
     attrs = {"image_size": size, "shard_size": len(seeds), "factors": json.dumps(factors.LIVE), "renderer": maker()}

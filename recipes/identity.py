@@ -14,7 +14,6 @@ ArcFace's loss (Deng, Guo, Xue, Zafeiriou, CVPR 2019, eq. 3) makes of them an an
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -26,12 +25,12 @@ from torch.nn import functional as F
 
 from data.command import run
 from data.shards import read_attrs, shard_path
-from data.weights import WEIGHTS, register, save_network
+from data.weights import WEIGHTS
 from faces.identity import INNER, WHOLE, Embedder, new_embedder
 from recipes import augment
 from recipes.figures import embeddings, retrieval_figures
 from recipes.renders import HAIR_SEEDS, load_set
-from recipes.training import Schedule, batches_of, train
+from recipes.training import Schedule, batches_of, check_network_name, keep, train
 from synth.heads import FACTOR_NAMES, Head, style_name
 
 HELD_OUT = 0.05  # share of the classes, the last ones, that the training never sees
@@ -173,15 +172,9 @@ def main(
     """
     schedule = Schedule(KINDS[kind].steps if steps is None else steps, batch, rate, seed, minutes)
     out = out or WEIGHTS / f"{kind}.safetensors"
-    if out.suffix != ".safetensors":
-        raise ValueError(f"--out is {out}: it must end in .safetensors")
+    check_network_name(out)
     embedder, record = train_embedder(KINDS[kind], renders, state or Path("runs/recipes") / kind, schedule)
-    record["command"] = " ".join(["python -m recipes.identity", *sys.argv[1:]])
-    config = {"kind": kind, "architecture": embedder.config, "recipe": record}
-    save_network(out, embedder.state_dict(), config, half=True)
-    if out.resolve().is_relative_to(WEIGHTS.resolve()):
-        register(out)
-    print(f"{out}: {record['steps']} steps in {record['seconds']} s, held-out {kind}: {record['held_out']}")
+    keep(embedder, kind, out, record, "recipes.identity", kind)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ weighted by the inverse root of their frequency, plus one minus the soft Dice ov
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,13 @@ from torch.nn import functional as F
 
 from data.command import run
 from data.shards import read_attrs, shard_path
-from data.weights import WEIGHTS, register, save_network
+from data.weights import WEIGHTS
 from faces.labels import CLASSES, LABEL
 from faces.parsing import Parser
 from recipes import augment
 from recipes.figures import confusion, parsing_figures
 from recipes.renders import load_set
-from recipes.training import Schedule, batches_of, train
+from recipes.training import Schedule, batches_of, check_network_name, keep, train
 
 HELD_OUT = 0.04  # share of the renders, the last ones, that the training never sees
 HEAVIEST = 6.0  # largest class weight
@@ -110,15 +109,9 @@ def main(
         minutes: end the schedule after so much time, even with steps left (none: not)
     """
     schedule = Schedule(steps, batch, rate, seed, minutes)
-    if out.suffix != ".safetensors":
-        raise ValueError(f"--out is {out}: it must end in .safetensors")
+    check_network_name(out)
     parser, record = train_parser(renders, state, schedule)
-    record["command"] = " ".join(["python -m recipes.parser", *sys.argv[1:]])
-    config = {"kind": "parser", "architecture": parser.config, "recipe": record}
-    save_network(out, parser.state_dict(), config, half=True)
-    if out.resolve().is_relative_to(WEIGHTS.resolve()):
-        register(out)
-    print(f"{out}: {record['steps']} steps in {record['seconds']} s, held-out renders: {record['held_out']}")
+    keep(parser, "parser", out, record, "recipes.parser", "renders")
 
 
 if __name__ == "__main__":

@@ -12,12 +12,14 @@ import torch
 
 from data.command import run
 from data.images import sheet, to_tensor, to_uint8, write_image
-from directions.attributes import ATTRIBUTES
+from directions.attributes import ATTRIBUTES, Measurer
 from directions.edit import edit, load_named
-from directions.pictures import caption, strip
+from directions.pictures import edit_caption, strip
+from directions.render import Renderer
 from hairnet import load_network
 from synth import latents, load_generator
 from synth.heads import Head, render
+from synth.networks import Generator
 
 PSI = 0.7
 HEADS = range(1000, 1024)
@@ -41,21 +43,26 @@ def heads() -> np.ndarray:
 def samples(seeds: range) -> np.ndarray:
     """(N, H, W, 3) uint8: the built-in generator's faces of some seeds."""
     G = load_generator("builtin")
+    return Renderer(G)(codes(G, seeds).cpu().numpy())
+
+
+def codes(G: Generator, seeds: range) -> torch.Tensor:
+    """(N, w_dim): w of some seeds."""
     with torch.no_grad():
-        return to_uint8(G.synthesis(G.mapping(latents(list(seeds), G.z_dim), psi=PSI)))
+        return G.mapping(latents(list(seeds), G.z_dim).to(G.w_avg.device), psi=PSI)[:, 0]
 
 
 def edits() -> tuple[np.ndarray, list[list[str]]]:
-    """(attributes, doses, H, W, 3) uint8 of one face, and the change that each picture stands for."""
-    G = load_generator("builtin")
-    ws = G.mapping(latents([EDITED], G.z_dim), psi=PSI)
+    """(attributes, doses, H, W, 3) uint8 of one face, and what each picture was moved by and measures."""
+    G, measure = load_generator("builtin"), Measurer()
+    w = codes(G, range(EDITED, EDITED + 1))
     rows, captions = [], []
     for attribute, doses in DOSES.items():
         direction = load_named(attribute, "builtin", G)
-        moved = edit(ws.expand(len(doses), -1, -1), direction, torch.tensor(doses, dtype=torch.float32))
-        with torch.no_grad():
-            rows.append(to_uint8(G.synthesis(moved)))
-        captions.append([f"moved by {'+' if dose > 0 else ''}{caption(attribute, dose)}" for dose in doses])
+        moved = edit(w.expand(len(doses), -1), direction, torch.tensor(doses, dtype=torch.float32))
+        rows.append(Renderer(G)(moved.cpu().numpy()))
+        found = measure(rows[-1])[attribute]
+        captions.append([edit_caption(attribute, dose, value) for dose, value in zip(doses, found, strict=True)])
     return np.stack(rows), captions
 
 

@@ -9,7 +9,6 @@ parser's: other backgrounds, hair, colours, blur, noise, occlusions and places, 
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +18,11 @@ from torch import Generator, Tensor
 
 from data.command import run
 from data.shards import read_attrs, shard_path
-from data.weights import WEIGHTS, register, save_network
+from data.weights import WEIGHTS
 from faces.landmarks import MIRRORED, Pose, PoseNetwork, pose_loss
 from recipes import augment
 from recipes.renders import load_set
-from recipes.training import Schedule, batches_of, train
+from recipes.training import Schedule, batches_of, check_network_name, keep, train
 
 HELD_OUT = 0.04  # share of the renders, the last ones, that the training never sees
 COLUMNS = ("image", "labels", "landmarks68", "yaw", "pitch", "roll")
@@ -105,15 +104,9 @@ def main(
         minutes: end the schedule after so much time, even with steps left (none: not)
     """
     schedule = Schedule(steps, batch, rate, seed, minutes)
-    if out.suffix != ".safetensors":
-        raise ValueError(f"--out is {out}: it must end in .safetensors")
+    check_network_name(out)
     network, record = train_pose(renders, state, schedule)
-    record["command"] = " ".join(["python -m recipes.pose", *sys.argv[1:]])
-    config = {"kind": "pose", "architecture": network.config, "recipe": record}
-    save_network(out, network.state_dict(), config, half=True)
-    if out.resolve().is_relative_to(WEIGHTS.resolve()):
-        register(out)
-    print(f"{out}: {record['steps']} steps in {record['seconds']} s, held-out renders: {record['held_out']}")
+    keep(network, "pose", out, record, "recipes.pose", "renders")
 
 
 if __name__ == "__main__":

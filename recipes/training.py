@@ -7,6 +7,7 @@ made. With `minutes` the schedule follows the clock too: it then ends in time, b
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from tqdm import tqdm
 
 from data.files import atomic_path
 from data.images import to_range
+from data.weights import WEIGHTS, register, save_network
 
 CHECKPOINT_SECONDS = 60.0
 WARM_UP = 0.05  # share of the training in which the learning rate rises
@@ -128,6 +130,30 @@ def _save(
              "losses": losses, "key": key}  # fmt: skip
     with atomic_path(path) as temporary:
         torch.save(state, temporary)
+
+
+def check_network_name(out: Path) -> None:
+    """ValueError when `out` is no name for a network; recipes call it before they train."""
+    if out.suffix != ".safetensors":
+        raise ValueError(f"--out is {out}: it must end in .safetensors")
+
+
+def keep(network: Any, kind: str, out: Path, record: dict[str, Any], recipe: str, figures_of: str) -> None:
+    """Saves a trained network in half precision with the record of its making, and says how good it is.
+
+    Args:
+        network: a module with a `config` from which it is built again.
+        kind: of network, as data.weights knows it.
+        out: the file; below data/weights/ its sha256 is recorded too.
+        record: what `train` and the recipe know of its making, "held_out" among them.
+        recipe: name of the module whose command this is.
+        figures_of: what the held-out figures are of, for the line that is printed.
+    """
+    record = record | {"command": " ".join([f"python -m {recipe}", *sys.argv[1:]])}
+    save_network(out, network.state_dict(), {"kind": kind, "architecture": network.config, "recipe": record}, half=True)
+    if out.resolve().is_relative_to(WEIGHTS.resolve()):
+        register(out)
+    print(f"{out}: {record['steps']} steps in {record['seconds']} s, held-out {figures_of}: {record['held_out']}")
 
 
 def batches_of(rows: Iterable[int], images: Tensor) -> Tensor:

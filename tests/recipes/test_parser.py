@@ -1,10 +1,6 @@
 """The parser's recipe from end to end on a toy budget, and its figures."""
 
-import subprocess
-import sys
-
 import numpy as np
-import pytest
 import torch
 
 from data.weights import load_network
@@ -12,35 +8,22 @@ from faces import load_parser
 from faces.labels import LABEL
 from recipes.figures import confusion, parsing_figures
 from recipes.parser import class_weights, parsing_loss, train_parser
-from recipes.renders import Plan, load_set, write_set
+from recipes.renders import load_set
 from recipes.training import Schedule
 
 
-@pytest.fixture(scope="module")
-def renders(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("faces")
-    write_set(Plan("faces", heads=12, wigs=1, poses=2, size=32, first=0, shard_size=24), folder, workers=1)
-    return folder
-
-
-def test_the_command_trains_saves_and_resumes_to_the_same_bytes(renders, checkout, tmp_path):
-    out = tmp_path / "parser.safetensors"
-    flags = [f"--renders={renders}", f"--out={out}", f"--state={tmp_path / 'state'}", "--steps=4", "--batch=8"]
-    command = [sys.executable, "-m", "recipes.parser", *flags]
-    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
-    assert done.returncode == 0 and "held-out renders: {'hair_iou'" in done.stdout, done.stderr
+def test_the_command_trains_saves_and_resumes_to_the_same_bytes(train_twice):
+    out, said = train_twice("parser")
+    assert "held-out renders: {'hair_iou'" in said
     config = load_network(out)[1]
     assert config["kind"] == "parser" and config["recipe"]["steps"] == 4
     assert 0 <= config["recipe"]["held_out"]["mean_iou"] <= 1
     assert load_parser(out, device="cpu").input_size == 32
-    before = out.read_bytes()
-    again = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
-    assert again.returncode == 0 and out.read_bytes() == before
 
 
-def test_a_training_learns_its_renders(renders, tmp_path):
-    parser, record = train_parser(renders, tmp_path, Schedule(steps=40, batch=8, rate=6e-3, seed=0))
-    data = load_set(renders, "faces", ("image", "labels"))
+def test_a_training_learns_its_renders(faces, tmp_path):
+    parser, record = train_parser(faces, tmp_path, Schedule(steps=40, batch=8, rate=6e-3, seed=0))
+    data = load_set(faces, "faces", ("image", "labels"))
     figures = parsing_figures(confusion(parser.labels, data["image"], data["labels"]))
     assert figures["pixel_accuracy"] > 0.5, figures
     assert record["loss"] < 4.5

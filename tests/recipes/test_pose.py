@@ -1,8 +1,5 @@
 """The pose network's recipe from end to end on a toy budget, and its changes of pictures with points."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
@@ -12,34 +9,21 @@ from data.weights import load_network
 from faces.landmarks import MIRRORED, Pose, load_pose_network
 from recipes import augment
 from recipes.pose import COLUMNS, pose_figures, train_pose
-from recipes.renders import Plan, load_set, write_set
+from recipes.renders import load_set
 from recipes.training import Schedule
 
 
-@pytest.fixture(scope="module")
-def renders(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("faces")
-    write_set(Plan("faces", heads=12, wigs=1, poses=2, size=32, first=0, shard_size=24), folder, workers=1)
-    return folder
-
-
-def test_the_command_trains_saves_and_resumes_to_the_same_bytes(renders, checkout, tmp_path):
-    out = tmp_path / "pose.safetensors"
-    flags = [f"--renders={renders}", f"--out={out}", f"--state={tmp_path / 'state'}", "--steps=4", "--batch=8"]
-    command = [sys.executable, "-m", "recipes.pose", *flags]
-    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
-    assert done.returncode == 0 and "held-out renders: {'yaw_error'" in done.stdout, done.stderr
+def test_the_command_trains_saves_and_resumes_to_the_same_bytes(train_twice):
+    out, said = train_twice("pose")
+    assert "held-out renders: {'yaw_error'" in said
     config = load_network(out)[1]
     assert config["kind"] == "pose" and config["recipe"]["steps"] == 4
     assert load_pose_network(out, device="cpu").input_size == 32
-    before = out.read_bytes()
-    again = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
-    assert again.returncode == 0 and out.read_bytes() == before
 
 
-def test_a_training_learns_where_landmarks_are(renders, tmp_path):
-    network, record = train_pose(renders, tmp_path, Schedule(steps=60, batch=8, rate=3e-3, seed=0))
-    data = load_set(renders, "faces", COLUMNS)
+def test_a_training_learns_where_landmarks_are(faces, tmp_path):
+    network, record = train_pose(faces, tmp_path, Schedule(steps=60, batch=8, rate=3e-3, seed=0))
+    data = load_set(faces, "faces", COLUMNS)
     figures = pose_figures(network.read(data["image"]), data)
     assert figures["landmark_error_percent"] < 60, figures  # an untrained network is off by two eye distances
     assert record["held_out"]["landmark_error_percent"] < 80
