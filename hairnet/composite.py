@@ -97,15 +97,22 @@ def composite(
     else:
         drawn = scaled(in_crop(made_pixels), face.side)
         hair = Hair(drawn, scaled(wanted * in_crop(np.ones((CROP, CROP), np.float32)), face.side), drawn)
+    picture, mask = lay(hair, bald, gone, blend)
+    return Composite(picture, mask, donor, face, generated, wanted, bald, hair)
+
+
+def lay(hair: Hair, bald: np.ndarray, gone: np.ndarray, blend: Blend = "alpha") -> tuple[np.ndarray, np.ndarray]:
+    """New hair on the photo without its own: picture (S,S,3), and (S,S) 0 where the photo is not touched.
+
+    `gone` (S,S) says where `bald` (S,S,3) is not the photo.
+    """
     mask = np.maximum(gone, hair.matte)
     if blend == "poisson":
-        picture, mask = poisson(hair, bald, mask)
-    elif blend == "multiband":
+        return poisson(hair, bald, mask)
+    if blend == "multiband":
         picture, seam = multiband(hair.pixels, bald, hair.matte)
-        mask = np.maximum(mask, seam)
-    else:
-        picture = bald + hair.matte[..., None] * (hair.pixels - bald)
-    return Composite(picture, mask, donor, face, generated, wanted, bald, hair)
+        return picture, np.maximum(mask, seam)
+    return bald + hair.matte[..., None] * (hair.pixels - bald), mask
 
 
 @torch.no_grad()

@@ -93,12 +93,19 @@ def hair_colours(donor: Canvas) -> np.ndarray:
 
 def dress(donor: Canvas, face: Canvas, wanted: np.ndarray) -> Hair:
     """The donor's hair on the face's canvas."""
-    shifts = fit_sheet(donor, face, wanted)
-    light = sidelight(donor, face)
+    return carried(
+        donor, hair_colours(donor), sidelight(donor, face), fit_sheet(donor, face, wanted), wanted, face.side
+    )
+
+
+def carried(
+    donor: Canvas, pure: np.ndarray, light: np.ndarray | float, shifts: torch.Tensor, wanted: np.ndarray, side: int
+) -> Hair:
+    """The donor's hair, its `pure` (S,S,3) colours times the `light`, moved by a sheet's shifts to a canvas of `side`."""
     seen = carry(donor.inside, shifts, WORK)
-    matte = carry(donor.hair, shifts, face.side) * scaled(np.maximum(seen, wanted), face.side)
-    pixels = carry(hair_colours(donor), shifts, face.side) * light
-    return Hair(pixels.clip(0, 255), matte.clip(0, 1), (carry(donor.pixels, shifts, face.side) * light).clip(0, 255))
+    matte = carry(donor.hair, shifts, side) * scaled(np.maximum(seen, wanted), side)
+    pixels = carry(pure, shifts, side) * light
+    return Hair(pixels.clip(0, 255), matte.clip(0, 1), (carry(donor.pixels, shifts, side) * light).clip(0, 255))
 
 
 def sidelight(donor: Canvas, face: Canvas) -> np.ndarray:
