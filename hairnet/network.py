@@ -3,6 +3,7 @@
 Architecture after Subrtova, Cech, Franc, "Hairstyle Transfer between Face Images" (FG 2021): two IR-SE encoders, their
 embeddings concatenated (face first, then hair), one fully connected fusion, a frozen StyleGAN2. The same code spells
 the small default (64 px, about two million weights per encoder) and the paper's size (`PAPER`: 256 px, IR-SE50 bodies).
+The published network itself is in `hairnet.subrtova`; NETWORKS names both.
 """
 
 from __future__ import annotations
@@ -13,6 +14,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from faces.identity import WHOLE, cut
+from faces.parsing import resized
+
+from hairnet.subrtova import Subrtova, SubrtovaConfig
 
 
 @dataclass(frozen=True)
@@ -30,8 +36,16 @@ class NetworkConfig:
     features: int = 320  # width between the two linear layers of an encoder
     embedding: int = 384  # length of a face or hair embedding
     fusion: int = 768  # hidden width of the fusion
+    norm: str = "group"  # "group": independent of the rest of a batch, so of how many processes share it; or "batch"
+    # top, bottom, left, right of what the face encoder sees, as shares of the crop: the inner face in every pose
+    face_window: tuple[float, ...] = (0.30, 0.96, 0.14, 0.86)
 
     def __post_init__(self) -> None:
+        if self.norm not in ("group", "batch"):
+            raise ValueError(f"norm is {self.norm!r}: it is group or batch")
+        top, bottom, left, right = self.face_window
+        if not (0 <= top < bottom <= 1 and 0 <= left < right <= 1):
+            raise ValueError(f"face_window {self.face_window}: top and left lie below bottom and right, all in 0 to 1")
         if len(self.widths) != len(self.blocks):
             raise ValueError(f"widths {self.widths} and blocks {self.blocks} must name the same number of stages")
         if not 0 < sum(self.blocks) < 1000 or len(self.blocks) > 16:
@@ -61,8 +75,12 @@ PAPER: dict = dict(
     features=512,
     embedding=9216,
     fusion=2048,
+    norm="batch",
+    face_window=(0.0, 1.0, 0.0, 1.0),
 )
 
+
+GROUP = 16  # channels per group of the normalisation
 
 # Of all leaky ReLUs. ArcFace learns it per channel (PReLU, starting here): a third of a CPU's time in training.
 SLOPE = 0.25
@@ -81,23 +99,28 @@ class SqueezeExcite(nn.Module):
         return x * torch.sigmoid(self.up(F.relu(self.down(gates))))
 
 
-class Block(nn.Module):
-    """Improved residual block (ArcFace, sec. 3.1): BN - conv - leaky ReLU - conv - BN - SE, nothing after the sum."""
+def normalisation(kind: str, channels: int) -> nn.Module:
+    """Over groups of a picture's own channels, or over the batch."""
+    return nn.BatchNorm2d(channels) if kind == "batch" else nn.GroupNorm(max(1, channels // GROUP), channels)
 
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+
+class Block(nn.Module):
+    """Improved residual block (ArcFace, sec. 3.1): norm - conv - leaky ReLU - conv - norm - SE, nothing after the sum."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, norm: str) -> None:
         super().__init__()
         self.residual = nn.Sequential(
-            nn.BatchNorm2d(inputs),
+            normalisation(norm, inputs),
             nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False),
             nn.LeakyReLU(SLOPE),
             nn.Conv2d(outputs, outputs, 3, stride, 1, bias=False),
-            nn.BatchNorm2d(outputs),
+            normalisation(norm, outputs),
             SqueezeExcite(outputs),
         )
         self.shortcut: nn.Module = (
             nn.MaxPool2d(1, stride)
             if inputs == outputs
-            else nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+            else nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), normalisation(norm, outputs))
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -105,23 +128,24 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """One masked picture (N,3,size,size) in [-1, 1] -> its embedding (N, embedding)."""
+    """The `window` of a masked picture (N,3,size,size) in [-1, 1] -> its embedding (N, embedding)."""
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: NetworkConfig, window: tuple[float, ...]) -> None:
         super().__init__()
+        self.size, self.window = config.size, window
         self.stem = nn.Sequential(
             nn.Conv2d(3, config.stem, 3, config.stem_stride, 1, bias=False),
-            nn.BatchNorm2d(config.stem),
+            normalisation(config.norm, config.stem),
             nn.LeakyReLU(SLOPE),
         )
         blocks, inputs = [], config.stem
         for width, count in zip(config.widths, config.blocks, strict=True):
             for i in range(count):
-                blocks.append(Block(inputs, width, stride=2 if i == 0 else 1))
+                blocks.append(Block(inputs, width, stride=2 if i == 0 else 1, norm=config.norm))
                 inputs = width
         self.body = nn.Sequential(*blocks)
         self.head = nn.Sequential(
-            nn.BatchNorm2d(inputs),
+            normalisation(config.norm, inputs),
             nn.AdaptiveAvgPool2d(config.pool),
             nn.Flatten(),
             nn.Linear(inputs * config.pool**2, config.features),
@@ -130,7 +154,7 @@ class Encoder(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = resized(cut(x, self.window), self.size).contiguous(memory_format=torch.channels_last)
         return self.head(self.body(self.stem(x)))
 
 
@@ -172,8 +196,8 @@ class TwoEncoders(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        self.face = Encoder(config)
-        self.hair = Encoder(config)
+        self.face = Encoder(config, config.face_window)
+        self.hair = Encoder(config, WHOLE)
         self.fusion = Fusion(config)
         self.to(memory_format=torch.channels_last)
 
@@ -190,3 +214,21 @@ class TwoEncoders(nn.Module):
         deviations = values.clamp_min(0).sqrt().clamp_min(0.01 * values.clamp_min(0).max().sqrt().item())
         self.fusion.basis.copy_((deviations[:, None] * vectors.T).float())
         self.fusion.w_avg.copy_(w_avg)
+
+
+Network = TwoEncoders | Subrtova
+NETWORKS: dict[str, tuple[type[NetworkConfig | SubrtovaConfig], type[Network]]] = {
+    "hairnet": (NetworkConfig, TwoEncoders),
+    "subrtova": (SubrtovaConfig, Subrtova),
+}
+
+
+def new_network(arch: str, fields: dict) -> Network:
+    """An untrained network: `arch` is a key of NETWORKS, `fields` those of its config, as its `asdict` gives them."""
+    config, network = NETWORKS[arch]
+    return network(config.read(fields))  # type: ignore[arg-type]
+
+
+def arch_of(network: Network) -> str:
+    """The key of NETWORKS."""
+    return next(name for name, (_, kind) in NETWORKS.items() if isinstance(network, kind))

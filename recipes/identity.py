@@ -3,12 +3,14 @@
     python -m recipes.renders --set people --out runs/renders/people    # 0.05 s per render and core
     python -m recipes.identity --kind embedder                          # who it is; only ever scores
     python -m recipes.identity --kind embedder-loss                     # who it is; for losses
-    python -m recipes.identity --kind hair                              # which hair it wears: 15 minutes of a core
+    python -m recipes.renders --set wigs --out runs/renders/wigs
+    python -m recipes.identity --kind hair                              # which hair it wears: 20 minutes of a core
 
 The two identity networks differ in architecture (faces.identity), in the persons they are trained on (even and odd
 numbers), in seed and in the order of what they see: what pleases the one need not please the other. Classes are persons
-or hairstyles. First a network learns to read the factors that a class was drawn from, which only renders can tell; then
-ArcFace's loss (Deng, Guo, Xue, Zafeiriou, CVPR 2019, eq. 3) makes of them an angle that tells classes apart.
+or hairstyles. First a network learns to read what a class is, which only renders can tell: of a person the factors
+that it was drawn from, of a hairstyle how it looks on a mannequin (what a factor does to hair depends on its style, so
+that most of them cannot be read from a picture at all). Then ArcFace's loss (Deng, Guo, Xue, Zafeiriou, CVPR 2019, eq. 3) makes of them an angle that tells classes apart.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from data.command import run
+from data.images import to_range
 from data.shards import read_attrs, shard_path
 from data.weights import WEIGHTS
 from faces.identity import INNER, WHOLE, Embedder, new_embedder
@@ -35,6 +38,8 @@ from synth.heads import FACTOR_NAMES, Head, style_name
 
 HELD_OUT = 0.05  # share of the classes, the last ones, that the training never sees
 FACTORS = 10.0  # weight of the factors' mean squared error (in variances) against ArcFace's loss
+COLOURS = ("lightness", "hue", "grey", "dye", "roots")  # factors of hair that mean the same in every style
+LOOKS, LOOK_SIDE = 64, 16
 ANGLES_FROM, ANGLES_TO = 0.4, 0.7  # progress between which the weight of ArcFace's loss rises from 0 to 1
 
 
@@ -48,12 +53,13 @@ class Kind:
     persons: slice  # whose renders are used
     seed: int
     steps: int  # of the shipped network
+    facts: str = "factors"  # what it first learns to read
 
 
 KINDS = {
-    "embedder": Kind("residual", INNER, "person", slice(0, None, 2), 11, 2600),
+    "embedder": Kind("residual", INNER, "person", slice(0, None, 2), 11, 4000),
     "embedder-loss": Kind("depthwise", INNER, "person", slice(1, None, 2), 22, 2000),
-    "hair": Kind("residual", WHOLE, "hair", slice(None), 33, 2000),
+    "hair": Kind("residual", WHOLE, "hair", slice(None), 33, 4500, "looks"),
 }
 
 
@@ -83,16 +89,39 @@ class ArcFace(nn.Module):
         return F.cross_entropy(self.logits(vectors, classes, self.margin), classes)
 
 
-def factors_of(column: str, ids: np.ndarray, first: int) -> Tensor:
-    """(C, F) factors of persons or hairstyles, each of mean 0 and variance 1; the style of hair also one-hot."""
-    group, base = ("identity", first) if column == "person" else ("hair", HAIR_SEEDS + first)
-    drawn = [getattr(Head.sample(base + int(k)), group) for k in ids]
-    table = np.array([[getattr(one, name) for name in FACTOR_NAMES[group]] for one in drawn], np.float32)
-    if group == "hair":
-        styles = np.array([style_name(one.style) for one in drawn])
-        table = np.column_stack([table, styles[:, None] == np.unique(styles)])
-    spread = table.std(0)
-    return torch.from_numpy(((table - table.mean(0)) / np.maximum(spread, 1e-3)).astype(np.float32))
+def factors_of(persons: np.ndarray, first: int) -> Tensor:
+    """(C, F) factors of the persons of these numbers, each of mean 0 and variance 1."""
+    drawn = [Head.sample(first + int(k)).identity for k in persons]
+    table = np.array([[getattr(one, name) for name in FACTOR_NAMES["identity"]] for one in drawn], np.float32)
+    return standardised(torch.from_numpy(table))
+
+
+def looks_of(hairs: np.ndarray, wigs: Path) -> Tensor:
+    """(C, F) how the hairstyles of these numbers look, each column of mean 0 and variance 1.
+
+    Columns: which style it is (one-hot), its colours' factors, and the LOOKS principal components of its pictures on
+    the mannequin: opacity and colour of the hair at LOOK_SIDE x LOOK_SIDE places of every view.
+    """
+    data = load_set(wigs, "wigs", ("image", "alpha", "hair"))
+    made = read_attrs(shard_path(wigs, 0))
+    if hairs.max() >= made["heads"]:
+        raise ValueError(f"{wigs} shows {made['heads']} hairstyles, the renders {hairs.max() + 1}: make them alike")
+    alpha = torch.from_numpy(data["alpha"])[:, None].float() / 255
+    layers = torch.cat([alpha, alpha * to_range(torch.from_numpy(data["image"]).permute(0, 3, 1, 2))], 1)
+    looks = F.adaptive_avg_pool2d(layers, LOOK_SIDE).flatten(1).view(made["heads"], -1)  # all views of a hairstyle
+    centred = looks - looks.mean(0)
+    directions = torch.linalg.eigh(centred.T.double() @ centred.double())[1].flip(1)[:, :LOOKS].float()
+    drawn = [Head.sample(HAIR_SEEDS + made["first"] + k).hair for k in range(made["heads"])]
+    names = np.array([style_name(one.style) for one in drawn])
+    styles = torch.from_numpy(names[:, None] == np.unique(names)).float()
+    colours = torch.tensor([[getattr(one, name) for name in COLOURS] for one in drawn])
+    return standardised(torch.cat([styles, colours, centred @ directions], 1))[torch.from_numpy(hairs)]
+
+
+def standardised(table: Tensor) -> Tensor:
+    """(C, F) -> the same with columns of mean 0 and variance 1; a column that never changes stays 0."""
+    spread, mean = torch.std_mean(table, 0, correction=0)
+    return (table - mean) / spread.clamp_min(1e-3)
 
 
 def changed(x: Tensor, g: Generator) -> Tensor:
@@ -106,7 +135,9 @@ def changed(x: Tensor, g: Generator) -> Tensor:
     return augment.compressed(augment.noisy(x, g, share=0.25, most=0.05), g, share=0.1)
 
 
-def train_embedder(kind: Kind, renders: Path, folder: Path, schedule: Schedule) -> tuple[Embedder, dict[str, Any]]:
+def train_embedder(
+    kind: Kind, renders: Path, wigs: Path, folder: Path, schedule: Schedule
+) -> tuple[Embedder, dict[str, Any]]:
     """A trained embedder and the record of its making; the training's state lies in `folder`."""
     data = load_set(renders, "people", ("image", "person", "hair"))
     names = np.unique(data[kind.column])
@@ -122,21 +153,22 @@ def train_embedder(kind: Kind, renders: Path, folder: Path, schedule: Schedule) 
     embedder = new_embedder(kind.body, input_size=images.shape[1], window=kind.window)
     embedder = embedder.to(memory_format=torch.channels_last)
     head = ArcFace(len(seen), embedder.dimensions)
-    factors = factors_of(kind.column, seen, read_attrs(shard_path(renders, 0))["first"])
-    reader = nn.Linear(embedder.dimensions, factors.shape[1])
+    first = read_attrs(shard_path(renders, 0))["first"]
+    facts = factors_of(seen, first) if kind.column == "person" else looks_of(seen, wigs)
+    reader = nn.Linear(embedder.dimensions, facts.shape[1])
 
     def loss_of(g: Generator, progress: float) -> Tensor:
         picked = torch.randint(len(images), (schedule.batch,), generator=g)
         x = changed(batches_of(picked, images), g)
         with torch.autocast("cpu", torch.bfloat16):
             vectors = embedder.vectors(x)
-        missed = FACTORS * F.mse_loss(reader(vectors), factors[targets[picked]])
+        missed = FACTORS * F.mse_loss(reader(vectors), facts[targets[picked]])
         share = min(1.0, max(0.0, (progress - ANGLES_FROM) / (ANGLES_TO - ANGLES_FROM)))
         return missed + share * head(F.normalize(vectors, dim=1), targets[picked]) if share else missed
 
     record: dict[str, Any] = {"seed": schedule.seed, "batch": schedule.batch, "rate": schedule.rate,
                               "classes": len(seen), "images": len(rows),
-                              "objective": "factors, then ArcFace s=24 m=0.35",
+                              "objective": f"{kind.facts}, then ArcFace s=24 m=0.35",
                               "renders": read_attrs(shard_path(renders, 0))}  # fmt: skip
     key = {**record, "steps": schedule.steps, "body": kind.body, "column": kind.column}
     record |= train(nn.ModuleList([embedder, head, reader]), schedule, loss_of, folder / "state.pt", key)
@@ -149,6 +181,7 @@ def main(
     *,
     kind: Literal["embedder", "embedder-loss", "hair"],
     renders: Path = Path("runs/renders/people"),
+    wigs: Path = Path("runs/renders/wigs"),
     out: Path | None = None,
     state: Path | None = None,
     steps: int | None = None,
@@ -162,6 +195,7 @@ def main(
     Args:
         kind: embedder (scores identities), embedder-loss (for losses) or hair (hair descriptor)
         renders: folder of `python -m recipes.renders --set people`
+        wigs: folder of `python -m recipes.renders --set wigs`, for the hair descriptor
         out: the network to write, a .safetensors file (none: the built-in one of this kind)
         state: folder for the training's state (none: runs/recipes/KIND)
         steps: training steps (none: those of the shipped network)
@@ -173,7 +207,7 @@ def main(
     schedule = Schedule(KINDS[kind].steps if steps is None else steps, batch, rate, seed, minutes)
     out = out or WEIGHTS / f"{kind}.safetensors"
     check_network_name(out)
-    embedder, record = train_embedder(KINDS[kind], renders, state or Path("runs/recipes") / kind, schedule)
+    embedder, record = train_embedder(KINDS[kind], renders, wigs, state or Path("runs/recipes") / kind, schedule)
     keep(embedder, kind, out, record, "recipes.identity", kind)
 
 

@@ -2,11 +2,14 @@
 
     python -m recipes.renders --set faces  --out runs/renders/faces     # for parser and pose: 4,800 heads
     python -m recipes.renders --set people --out runs/renders/people    # for the embedders: 3,000 persons
+    python -m recipes.renders --set wigs   --out runs/renders/wigs      # for the hair descriptor: the same hairstyles
 
 `faces`: independent heads. Columns: image (N, S, S, 3) uint8, labels (N, S, S) uint8 in CelebAMask-HQ's order, yaw,
 pitch, roll (N,) float32 degrees, landmarks68 (N, 68, 2) float32 pixels, seed (N,) int64.
 `people`: P persons x P hairstyles. Every person wears R hairstyles, each with another expression, light and scene, and
 every hairstyle is worn by R persons. Columns: image, person, hair (N,) int64, yaw.
+`wigs`: the hairstyles of `people`, all on one mannequin in one light, from the front and from one side: what a hairstyle
+looks like when nothing else tells. Columns: image, alpha (N, S, S) uint8 (how much of a pixel is hair), hair, yaw.
 
 The same command goes on where it was stopped. Rows depend on their number alone, never on shards or workers, and on the
 renderer, whose sha256 every shard carries: shards of two versions are never one set.
@@ -38,9 +41,9 @@ SCENE_SEEDS = 1 << 31  # so that neither tells which person it is
 class Plan:
     """What is rendered; two folders with the same plan hold the same bytes."""
 
-    set: str  # "faces" or "people"
-    heads: int  # faces: heads; people: persons, and as many hairstyles
-    wigs: int  # people: hairstyles per person (faces: 1)
+    set: str  # "faces", "people" or "wigs"
+    heads: int  # faces: heads; people: persons, and as many hairstyles; wigs: hairstyles
+    wigs: int  # people: hairstyles per person (others: 1)
     poses: int  # renders of each head, which share its geometry
     size: int  # px
     first: int  # first seed
@@ -69,6 +72,8 @@ class Plan:
         """The number-th head, its person and its hairstyle; poses aside."""
         if self.set == "faces":
             return Head.sample(self.first + number), number, number
+        if self.set == "wigs":
+            return Head().wearing(Head.sample(HAIR_SEEDS + self.first + number)), 0, number
         person, wig = divmod(number, self.wigs)
         # each round of wigs is shifted by another amount: a hairstyle meets every person at most once
         shift = np.random.RandomState(self.first).permutation(self.heads)[wig]
@@ -81,6 +86,8 @@ class Plan:
         """(yaw, pitch) in degrees of each render of the number-th head: its own pose, then others."""
         from synth.heads.factors import MAX_PITCH, MAX_YAW
 
+        if self.set == "wigs":
+            return [(MAX_YAW * pose / self.poses, 0.0) for pose in range(self.poses)]
         own = ((2 * head.pose.yaw - 1) * MAX_YAW, (2 * head.pose.pitch - 1) * MAX_PITCH)
         drawn = np.random.RandomState([self.first, number]).uniform(-1, 1, (self.poses - 1, 2)) * (MAX_YAW, MAX_PITCH)
         return [own, *((float(yaw), float(pitch)) for yaw, pitch in drawn)]
@@ -107,7 +114,9 @@ def write_shard(plan: Plan, folder: Path, shard: int) -> int:
     columns: dict[str, list] = {}
     for picture, number, person, hair in plan.renders(shard):
         row: dict[str, Any] = {"image": picture.image, "yaw": np.float32(picture.yaw)}
-        if plan.set == "faces":
+        if plan.set == "wigs":
+            row |= {"alpha": np.round(picture.hair * 255).astype(np.uint8), "hair": np.int64(hair)}
+        elif plan.set == "faces":
             row |= {"labels": picture.labels, "pitch": np.float32(picture.pitch), "roll": np.float32(picture.roll)}
             row |= {"landmarks68": picture.landmarks68.astype(np.float32), "seed": np.int64(plan.first + number)}
         else:
@@ -164,7 +173,7 @@ def load_set(folder: str | Path, kind: str, names: tuple[str, ...]) -> dict[str,
 
 def main(
     *,
-    set: Literal["faces", "people"],
+    set: Literal["faces", "people", "wigs"],
     out: Path,
     heads: int | None = None,
     wigs: int = 3,
@@ -177,11 +186,11 @@ def main(
     """Renders procedural heads for training; the same command again resumes.
 
     Args:
-        set: faces (independent heads with labels) or people (persons x hairstyles)
+        set: faces (independent heads with labels), people (persons x hairstyles) or wigs (those hairstyles alone)
         out: folder for the shards
-        heads: faces: number of heads, default 4800; people: number of persons and of hairstyles, default 3000
+        heads: faces: number of heads, default 4800; people, wigs: number of persons and of hairstyles, default 3000
         wigs: people: how many hairstyles each person wears
-        poses: renders of each head in different poses, which share two thirds of the work (none: faces 1, people 2)
+        poses: renders of each head in different poses, which share two thirds of the work (none: faces 1, others 2)
         size: side of the renders in pixels, 16 to 1024
         first: first seed; sets for checks start elsewhere than sets for training, say at 1000000
         shard_size: renders per file
