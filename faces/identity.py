@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from data.images import to_tensor
-from data.weights import load_network, resolve
+from data.weights import WEIGHTS, load_network, resolve
 from faces.align import align
 from faces.onnx import OnnxNetwork
 from faces.parsing import build, check_crop, ready, resized
-from faces.published import IRSE50, PUBLISHED, load_published
+from faces.published import PUBLISHED, published_embedder
+from faces.reading import FACENET, Reading, cut, reading_of
 
 KINDS = {"builtin": "embedder", "builtin-loss": "embedder-loss", "builtin-hair": "hair"}  # name -> kind of network
 GROUP = 16  # channels per group of the normalisation
@@ -88,15 +89,18 @@ SIZES: dict[str, dict[str, tuple[int, ...]]] = {  # 1.1 to 1.7 million parameter
     "depthwise": {"widths": (64, 128, 256), "depths": (2, 4, 1)},
 }
 WHOLE = (0.0, 1.0, 0.0, 1.0)  # top, bottom, left, right of what a network sees, as shares of the crop
-FACE = (35 / 256, 223 / 256, 32 / 256, 220 / 256)  # as pSp cuts an FFHQ crop for ArcFace
 INNER = (0.28, 0.92, 0.18, 0.82)  # from the forehead to the chin: all that says who it is, little of the hair
 
 
 class Embedder(nn.Module):
     """An FFHQ-aligned crop (N, 3, H, W) in [-1, 1], H, W >= 32, -> (N, dimensions) of unit length; differentiable.
 
-    The network sees the part of the crop that `window` names, resized to `input_size`.
+    The network sees the part of the crop that `window` names, resized to `input_size`. `title` says in reports what
+    it is; where `needs_points` is set, it sees a face better when told where its five points are.
     """
+
+    title = "own embedder"
+    needs_points = False
 
     def __init__(
         self,
@@ -123,12 +127,12 @@ class Embedder(nn.Module):
             self.head = nn.Sequential(nn.GroupNorm(1, width), nn.Conv2d(width, width, side, groups=width),
                                       nn.Flatten(), nn.Linear(width, dimensions))  # fmt: skip
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) in [-1, 1] -> (N, D) float32 of unit length."""
-        return F.normalize(self.vectors(x), dim=1)
+    def forward(self, x: Tensor, points: np.ndarray | None = None) -> Tensor:
+        """(N, 3, H, W) in [-1, 1], points (N, 5, 2) px or None -> (N, D) float32 of unit length."""
+        return F.normalize(self.vectors(x, points), dim=1)
 
-    def vectors(self, x: Tensor) -> Tensor:
-        """The same before its length is made 1."""
+    def vectors(self, x: Tensor, points: np.ndarray | None = None) -> Tensor:
+        """The same before its length is made 1. An FFHQ crop is aligned enough for our own: points change nothing."""
         check_crop(x)
         work = resized(cut(x, self.window), self.input_size).contiguous(memory_format=torch.channels_last)
         return self.head(self.body(work)).float()
@@ -141,25 +145,34 @@ class Embedder(nn.Module):
         return self(x)[0].cpu().numpy()
 
 
-def cut(x: Tensor, window: tuple[float, ...]) -> Tensor:
-    """The part of (N, C, H, W) between (top, bottom, left, right), shares of the sides, at whole pixels."""
-    height, width = x.shape[-2:]
-    top, bottom, left, right = window
-    return x[..., round(top * height) : round(bottom * height), round(left * width) : round(right * width)]
-
-
 class PublishedEmbedder(Embedder):
-    """An ArcFace network of others behind the same door: it sees the face's part of the FFHQ crop, in [-1, 1]."""
+    """A face network of others behind the same door: it sees a face as `reading` says."""
 
-    def __init__(self, network: nn.Module, size: int) -> None:
+    needs_points = True
+
+    def __init__(self, network: nn.Module, reading: Reading, title: str) -> None:
         nn.Module.__init__(self)
         self.input_size = 256  # px: of the crop that a photo is cut to
-        self.network, self.size = network, size
+        self.network, self.reading, self.title = network, reading, title
+        self.needs_points = reading.place == "points"
 
-    def vectors(self, x: Tensor) -> Tensor:
+    def vectors(self, x: Tensor, points: np.ndarray | None = None) -> Tensor:
         """(N, 3, H, W) in [-1, 1] -> (N, D) float32 of any length."""
         check_crop(x)
-        return self.network(resized(cut(x, FACE), self.size)).float()
+        return self.network(self.reading.of_crop(x, points)).float()
+
+    @torch.no_grad()
+    def embed_photo(self, photo: Image.Image) -> np.ndarray:
+        """The embedding (D,) float32 of the most central face, aligned in the photo itself as this network wants it."""
+        device = next(iter(self.network.state_dict().values())).device
+        return F.normalize(self.network(self.reading.of_photo(photo).to(device)).float(), dim=1)[0].cpu().numpy()
+
+
+PUBLISHED_READINGS = {
+    "irse50": ("ArcFace IR-SE50", Reading()),
+    "iresnet": ("ArcFace IResNet", Reading()),
+    "facenet": ("FaceNet InceptionResnetV1 (not ArcFace)", FACENET),
+}
 
 
 def new_embedder(body: str, dimensions: int = 128, input_size: int = 64, window: tuple[float, ...] = WHOLE) -> Embedder:
@@ -172,18 +185,25 @@ def load_embedder(name: str | Path = "builtin", device: str | torch.device | Non
 
     Args:
         name: "builtin" (only ever scores), "builtin-loss" (for losses), "builtin-hair" (hair descriptor) or the path
-            of a .safetensors embedder of any of these kinds, of ArcFace's IR-SE50 (model_ir_se50.pth), or of an
-            ArcFace network as ONNX whose input is RGB in [-1, 1], such as insightface's (w600k_r50.onnx).
+            of a .safetensors embedder of any of these kinds, of ArcFace's IR-SE50 (model_ir_se50.pth), of
+            facenet-pytorch's InceptionResnetV1 (20180402-114759-vggface2.pt), or of an ArcFace network as ONNX, such as
+            insightface's (w600k_r50.onnx); `faces.reading` says how each wants to see a face.
         device: None: cuda where there is one, else the CPU.
     """
-    kind = KINDS.get(str(name))
-    path = resolve("builtin" if kind else name, kind or "embedder")
+    named = KINDS.get(str(name))
+    path = resolve("builtin" if named else name, named or "embedder")
     if path.suffix in PUBLISHED:
-        return ready(PublishedEmbedder(load_published(path, IRSE50()), 112), device)
+        network, kind = published_embedder(path)
+        title, reading = PUBLISHED_READINGS[kind]
+        return ready(PublishedEmbedder(network, reading, f"{title}, {path.name}"), device)
     if path.suffix == ".onnx":
-        network = OnnxNetwork(path).eval()
-        return ready(PublishedEmbedder(network, network.size), device)
+        onnx = OnnxNetwork(path).eval()
+        reading = reading_of(path, onnx.size, [node.kind for node in onnx.nodes])
+        return ready(PublishedEmbedder(onnx, reading, f"ONNX face network {path.name}"), device)
     tensors, config = load_network(path)
     if config["kind"] not in KINDS.values():
         raise ValueError(f"{path} holds a network of kind {config['kind']}: give one of {', '.join(KINDS.values())}")
-    return ready(build(path, Embedder, tensors, config), device)
+    own = build(path, Embedder, tensors, config)
+    whose = "built-in" if path.parent == WEIGHTS else "own"
+    own.title = f"{whose} {config['kind']} ({config['architecture']['body']}, {own.input_size} px)"
+    return ready(own, device)

@@ -1,4 +1,4 @@
-"""Two public networks in plain PyTorch, with their files' own layer names: BiSeNet's face parser and ArcFace's IR-SE50.
+"""Public networks in plain PyTorch, with their files' own layer names: BiSeNet's face parser and ArcFace's IR-SE50.
 
 BiSeNet (Yu et al., ECCV 2018) as zllrunning/face-parsing.PyTorch trains it (`79999_iter.pth`: ResNet-18, 19 classes in
 an order of its own); IR-SE50 (Deng et al., CVPR 2019; He et al., 2016; Hu et al., 2018) as TreB1eN/InsightFace_Pytorch
@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from faces.iresnet import IResNet, blocks_in
 from faces.labels import CLASSES
 
 PUBLISHED = (".pth", ".pt")  # suffixes of such files; our own end in .safetensors
@@ -171,9 +173,38 @@ class IRSE50(nn.Module):
 
 def load_published(path: Path, network: nn.Module) -> nn.Module:
     """`network` with the tensors of a public .pth file; nothing in the file is executed. ValueError when it differs."""
+    return filled(path, network, state_of(path))
+
+
+def published_embedder(path: Path) -> tuple[nn.Module, str]:
+    """The face network whose layer names a public .pth or .pt file has, and what it is: a key of `EMBEDDERS`."""
+    state = state_of(path)
+    names = state if isinstance(state, dict) else {}
+    if "conv2d_1a.conv.weight" in names:
+        from facenet_pytorch import InceptionResnetV1  # here, since only its files need it
+
+        # `logits`, its training's classifier, is no part of the embedding
+        inner = {name: value for name, value in names.items() if not name.startswith("logits.")}
+        return filled(path, InceptionResnetV1(pretrained=None, classify=False), inner), "facenet"
+    if "layer1.0.bn1.weight" in names and "features.weight" in names:
+        with torch.device("meta"):  # shapes only, so that forged names cannot ask for memory
+            network = IResNet(blocks_in(names))
+        return filled(path, network, names), "iresnet"
+    return filled(path, IRSE50(), state), "irse50"
+
+
+def state_of(path: Path) -> Any:
+    """What a .pth file holds, tensors and plain containers alone; None where it is no such file."""
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        network.load_state_dict(state)
-    except (pickle.UnpicklingError, RuntimeError, TypeError, AttributeError, EOFError, KeyError, ValueError) as error:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, TypeError, AttributeError, EOFError, KeyError, ValueError):
+        return None
+
+
+def filled(path: Path, network: nn.Module, state: Any) -> nn.Module:
+    """`network` with the tensors of `state`, frozen; ValueError that names the file when they are not its own."""
+    try:
+        network.load_state_dict(state, assign=any(tensor.is_meta for tensor in network.parameters()))
+    except (RuntimeError, TypeError, AttributeError, KeyError, ValueError) as error:
         raise ValueError(f"{path} is not a file of {type(network).__name__} weights: give the public file") from error
     return network.eval().requires_grad_(False)
