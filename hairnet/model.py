@@ -17,12 +17,17 @@ from data.weights import load_network as read_network
 from data.weights import resolve, save_network
 from data.world import device_of
 from faces import Aligned, align
+from faces.landmarks import PoseNetwork, load_pose_network
 from faces.parsing import Parser, load_parser
 from hairnet.canvas import Canvas
 from hairnet.composite import Blend, Composite, Strands, composite
-from hairnet.network import NetworkConfig, TwoEncoders
+from hairnet.network import Network, arch_of, new_network
 from hairnet.split import face_part, find_points, hair_part, masks_of, resize
+from hairnet.subrtova import read_hulls, read_published
 from synth import load_generator
+from synth.formats import is_own
+
+LANDMARKS = "landmarks"  # config["split"] of published networks: the hull of 68 landmarks, whatever points are known
 
 
 class Portrait:
@@ -55,14 +60,14 @@ class HairNet:
     detected when None. An embedding is (N, embedding) and can be kept: `decode` mixes kept ones at will.
     """
 
-    def __init__(self, network: TwoEncoders, generator: Any, config: dict[str, Any]) -> None:
+    def __init__(self, network: Network, generator: Any, config: dict[str, Any]) -> None:
         self.network = network.eval().requires_grad_(False)
         self.generator = generator
         self.config = config
 
     @property
     def device(self) -> torch.device:
-        return self.network.fusion.w_avg.device
+        return next(self.network.parameters()).device
 
     def encode_face(self, face: Tensor, points: np.ndarray | None = None) -> Tensor:
         """Embedding (N, embedding) of the inner faces."""
@@ -125,40 +130,48 @@ class HairNet:
         photo = face.canvas.to_photo(face.aligned, made.picture, made.mask)
         return Result(photo, made.crop, generated, ws, made)
 
+    @cached_property
+    def _landmarks(self) -> PoseNetwork:
+        return load_pose_network("builtin", self.device)
+
     def _see(self, images: Tensor, points: np.ndarray | None) -> tuple[Tensor, Tensor]:
         """Crops at the encoders' size, and their inner-face masks."""
+        if self.config.get("split") == LANDMARKS:
+            seen = resize(images.float().to(self.device), self.network.config.size)
+            return seen, read_hulls(seen, self._landmarks).to(self.device)
         if points is None:
             points = find_points(images)
         masks = masks_of(points, images.shape[-1])
         return resize(images.float().to(self.device), self.network.config.size), masks.to(self.device)
 
 
-def save_hairnet(path: str | Path, network: TwoEncoders, generator: dict[str, Any], recipe: dict[str, Any]) -> None:
+def save_hairnet(path: str | Path, network: Network, generator: dict[str, Any], recipe: dict[str, Any]) -> None:
     """Writes the network; `generator` names what it belongs to ({"name": "builtin" or a path, "sha256": ...})."""
-    config = {"kind": "hairnet", "network": network.config.asdict(), "generator": generator, "recipe": recipe}
+    config = {"kind": "hairnet", "arch": arch_of(network), "network": network.config.asdict()}
+    config |= {"generator": generator, "recipe": recipe}
     save_network(path, network.state_dict(), config)
 
 
 def load_network(
     path: str | Path = "builtin", device: str | torch.device | None = None, generator: str | Path | None = None
 ) -> HairNet:
-    """The network of a file that `hairnet.train` wrote, or the built-in one, with its generator.
+    """The network of a file that `hairnet.train` wrote, the built-in or the published one, with its generator.
 
     Args:
-        path: "builtin" or a .safetensors file of kind hairnet
+        path: "builtin", a .safetensors file of kind hairnet, or FG 2021's best_model.pt, of which nothing is executed
         device: "cpu", "cuda", ...; None takes CUDA where there is one
-        generator: where the generator lies now; None takes the place that the file names
+        generator: where the generator lies now; None takes the place that the file names (best_model.pt: itself)
     """
     file = resolve(path, "hairnet")
+    if not is_own(file) and file.suffix != ".safetensors":
+        return _load_published(file, device_of(device), generator)
     tensors, config = read_network(file)
     if config["kind"] != "hairnet":
         raise ValueError(f"{file} is a network of kind {config['kind']}, not hairnet: give what hairnet.train wrote")
     device = device_of(device)
     try:
         named = {name: str(config["generator"][name]) for name in ("name", "sha256")}
-        with torch.device("meta"):  # shapes only, so that forged sizes cannot ask for memory
-            network = TwoEncoders(NetworkConfig.read(config["network"]))
-        network.load_state_dict(tensors, assign=True)
+        network = _filled(config.get("arch", "hairnet"), config["network"], tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{file} says hairnet but does not hold one: train or fetch it again") from error
     G = load_generator(generator or named["name"], device)
@@ -168,3 +181,29 @@ def load_network(
             f"give the one whose sha256 is {named['sha256']}"
         )
     return HairNet(network.to(device).to(memory_format=torch.channels_last), G, config)
+
+
+def _load_published(file: Path, device: torch.device, generator: str | Path | None) -> HairNet:
+    """The network of a file in the layout of best_model.pt, by default with the decoder in it."""
+    published = read_published(file)
+    try:
+        network = _filled("subrtova", published.config.asdict(), published.tensors)
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(f"{file} lacks parts of two IR-SE50 encoders and their fusion: fetch it again") from error
+    G = load_generator(generator or file, device)
+    if (G.num_ws, G.w_dim) != (network.config.num_ws, network.config.w_dim):
+        raise ValueError(
+            f"{generator or file} takes {G.num_ws} x {G.w_dim} numbers, but {file} makes {network.config.num_ws} x "
+            f"{network.config.w_dim}: give the generator that it was trained with"
+        )
+    config = {"kind": "hairnet", "arch": "subrtova", "network": network.config.asdict(), "split": LANDMARKS}
+    config |= {"generator": {"name": str(generator or file), "sha256": G.sha256}, "recipe": {"file": str(file)}}
+    return HairNet(network.to(device).to(memory_format=torch.channels_last), G, config)
+
+
+def _filled(arch: str, fields: dict[str, Any], tensors: dict[str, Tensor]) -> Network:
+    """A network with its tensors; KeyError, TypeError, ValueError or RuntimeError when they do not fit."""
+    with torch.device("meta"):  # shapes only, so that forged sizes cannot ask for memory
+        network = new_network(arch, fields)
+    network.load_state_dict(tensors, assign=True)
+    return network

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from faces.identity import WHOLE, cut
 from faces.parsing import resized
-
 from hairnet.subrtova import Subrtova, SubrtovaConfig
 
 
@@ -105,7 +104,7 @@ def normalisation(kind: str, channels: int) -> nn.Module:
 
 
 class Block(nn.Module):
-    """Improved residual block (ArcFace, sec. 3.1): norm - conv - leaky ReLU - conv - norm - SE, nothing after the sum."""
+    """Improved residual block (ArcFace, sec. 3.1): norm, conv, leaky ReLU, conv, norm, SE; nothing after the sum."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, norm: str) -> None:
         super().__init__()
