@@ -67,7 +67,7 @@ def sweep_temporaries(folder: str | Path) -> None:
     pattern = re.compile(rf"\.tmp-{re.escape(HOST)}-(\d+)-")
     for path in Path(folder).glob(".tmp-*"):
         match = pattern.match(path.name)
-        if match and not _alive(int(match[1])):
+        if match and not alive(int(match[1])):
             path.unlink(missing_ok=True)
 
 
@@ -134,7 +134,8 @@ def _check_writable(folder: Path, what: str) -> None:
         raise ValueError(f"{what} cannot be written: {folder} is not a folder that you may write to, give another")
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
+    """Whether a process of this number runs on this host."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):

@@ -28,8 +28,11 @@ SAVING: dict[str, dict] = {
 }
 
 
-def read_image(path: str | Path) -> Image.Image:
-    """An image file as 8-bit sRGB: turned as its EXIF orientation says, transparency laid over white."""
+def read_image(path: str | Path, most: int = MAX_PIXELS) -> Image.Image:
+    """An image file as 8-bit sRGB: turned as its EXIF orientation says, transparency laid over white.
+
+    `most` is the number of pixels above which it is refused, before it is decoded.
+    """
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist: give the path of an image file")
@@ -38,9 +41,10 @@ def read_image(path: str | Path) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, on size (our rule is stricter) and on broken EXIF (read without)
         with _open(path) as image:
-            if image.width * image.height > MAX_PIXELS:
+            if image.width * image.height > min(most, MAX_PIXELS):
                 size = f"{image.width} x {image.height}"
-                raise ValueError(f"{path} has too many pixels ({size}), more than {MAX_PIXELS:,}: make it smaller")
+                limit = f"{min(most, MAX_PIXELS):,}"
+                raise ValueError(f"{path} has too many pixels ({size}), more than {limit}: make it smaller")
             try:
                 image.load()
             except Exception as error:
