@@ -2,19 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 
-from benchmarks.generator import FIRST, frechet, main, nearest, renders
+from benchmarks.generator import FIRST, main, nearest, renders
 from data.files import read_json
 from recipes.generator_data import main as render_pairs
-
-
-def test_the_frechet_distance_of_known_distributions():
-    random = np.random.RandomState(0)
-    a = random.randn(200_000, 3)
-    assert frechet(a, a) == pytest.approx(0, abs=1e-9)
-    # means 2 apart: 4; standard deviations 1 and 3 on one axis: (3 - 1)^2
-    assert frechet(a, a + [2, 0, 0]) == pytest.approx(4, rel=1e-6)
-    assert frechet(a, random.randn(200_000, 3) * [1, 3, 1]) == pytest.approx(4, rel=0.05)
+from synth.generator import save_generator
+from synth.networks import Generator
 
 
 def test_the_nearest_neighbour_is_the_one_with_the_largest_cosine():
@@ -34,13 +28,22 @@ def test_too_few_samples_and_an_empty_folder_are_refused_before_work_starts(tmp_
         main(count=10)
     with pytest.raises(ValueError, match="holds no renders"):
         main(renders_folder=tmp_path)
+    with pytest.raises(ValueError, match="--generators names no file"):
+        main(generators=",")
+
+
+def test_generators_of_other_latents_are_refused(tmp_path):
+    torch.manual_seed(0)
+    save_generator(Generator(16, 16, 8, 1, 64, 8), tmp_path / "other.safetensors", {})
+    with pytest.raises(ValueError, match="takes z of 16 numbers"):
+        main(generators=f"builtin,{tmp_path / 'other.safetensors'}")
 
 
 @pytest.mark.slow
 def test_the_benchmark_prints_and_writes_every_figure(tmp_path, capsys):
     render_pairs(out=tmp_path / "pairs", images=20, size=32, shard_size=10, workers=1)
     main(count=200, renders_folder=tmp_path / "pairs", out=tmp_path / "figures.json")
-    figures = read_json(tmp_path / "figures.json")
+    figures = read_json(tmp_path / "figures.json")["generators"]["builtin"]
     assert figures["mtcnn_found_psi_0.7"] > 0.5 and figures["frechet"] > figures["frechet_of_renders"] > 0
     assert figures["training_renders"] == 20 and figures["samples_largest"] <= 1 + 1e-5
     assert "ratio" in capsys.readouterr().out
