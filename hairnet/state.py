@@ -6,7 +6,6 @@ rank), so the step's number is the whole of it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from data.resume import cut_log as cut_log  # for those who keep a log beside the state
+from data.resume import refuse_other
 from data.weights import load_network, save_network
 
 STATE = "state.safetensors"
@@ -51,35 +52,6 @@ def load_state(folder: Path, modules: Mapping[str, nn.Module], optimizer: torch.
         slots.setdefault(int(number), {})[slot] = x
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
     return config["step"]
-
-
-def refuse_other(path: Path, there: dict, here: dict) -> None:
-    """ValueError naming what differs when `path` belongs to a training with other settings."""
-    there, here = (json.loads(json.dumps(recipe)) for recipe in (there, here))  # tuples become lists
-    for name in sorted(there.keys() | here.keys()):
-        if name != "command" and there.get(name) != here.get(name):
-            raise ValueError(
-                f"{path} belongs to a training with {name} {there.get(name)}, not {here.get(name)}: "
-                "give the same settings to go on with it, or choose another --out"
-            )
-
-
-def cut_log(path: Path, step: int, count: str = "step") -> None:
-    """Drops the log's lines of steps that were lost with a killed process, and a half-written last one.
-
-    count: what a line numbers itself by.
-    """
-    if not path.exists():
-        return
-    kept = []
-    for line in path.read_text().splitlines():
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if record[count] <= step:
-            kept.append(line + "\n")
-    path.write_text("".join(kept))
 
 
 def _below(tensors: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
