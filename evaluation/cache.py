@@ -1,8 +1,10 @@
 """Embeddings on disk, one small HDF5 file per range of rows, so that a killed run loses only what it was writing.
 
-    <out>/gallery-<key>/000000000-000000511.h5     seed (N,), embedding (N, D)
-    <out>/transfers-<key>/000000000-000000063.h5   face_seed, hair_seed, face_yaw, hair_yaw (N,),
-                                                   transfer, reconstruction (N, D)
+    <out>/gallery-<key>/000000000-000000511.h5     seed (N,), embedding (N, D); with a hair descriptor hair (N, E);
+                                                   with a scorer that wants points found (N,)
+    <out>/transfers-<key>/000000000-000000063.h5   face_seed, hair_seed, face_yaw, hair_yaw, made_yaw (N,),
+                                                   transfer, blended, reconstruction (N, D),
+                                                   hair_transfer, hair_reconstruction (N, E)
 
 The key is a hash of all that the numbers depend on, the sha256 of each network among it; the same facts in full are the
 attributes of every file. Ranges belong to gallery rows, not to workers: any number of processes or machines fills the
@@ -75,17 +77,23 @@ def read(jobs: list[Job]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def read_rows(jobs: list[Job], rows: np.ndarray) -> np.ndarray:
+def read_rows(jobs: list[Job], rows: np.ndarray, column: str = "embedding") -> np.ndarray:
     """(M, D) embeddings of gallery rows, from those files alone that hold them."""
     found: np.ndarray | None = None
     for k in np.unique(rows // GALLERY_ROWS):
-        embedding = checked(jobs[k])["embedding"]
+        embedding = checked(jobs[k])[column]
         if found is None:
             found = np.zeros((len(rows), embedding.shape[1]), np.float32)
         here = rows // GALLERY_ROWS == k
         found[here] = embedding[rows[here] - k * GALLERY_ROWS]
     assert found is not None, "no rows asked for"
     return found
+
+
+def unfound(jobs: list[Job]) -> int | None:
+    """Gallery rows in which no face was found, so the scorer saw its usual place; None: it wants no points."""
+    counts = [checked(job).get("found") for job in jobs]
+    return None if counts[0] is None else int(sum((~found.astype(bool)).sum() for found in counts if found is not None))
 
 
 def checked(job: Job) -> dict[str, np.ndarray]:

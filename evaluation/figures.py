@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from scipy.special import gammaln
 
@@ -12,26 +15,29 @@ NORMAL_95 = 1.959963984540054  # two-sided 95 % quantile of the normal distribut
 def summary(ranks: np.ndarray, gallery: int, seed: int = 0) -> dict[str, object]:
     """Figures of (M,) 1-based ranks among `gallery` rows; intervals are 95 %, over queries.
 
-    rank_1 and rank_5 are shares in [0, 1]. The interval of rank_1 is Wilson's, that of the mean rank a percentile
-    bootstrap seeded by `seed`.
+    rank_1, rank_5 and rank_10 are shares in [0, 1] with Wilson's intervals; those of the mean and the median rank are
+    percentile bootstraps seeded by `seed`. A query is a seed of its own, so resampling queries resamples persons.
     """
-    hits = int((ranks == 1).sum())
+    shares: dict[str, object] = {}
+    for top in (1, 5, 10):
+        hits = int((ranks <= top).sum())
+        shares |= {f"rank_{top}": hits / len(ranks), f"rank_{top}_ci95": list(wilson(hits, len(ranks)))}
     return {
         "queries": len(ranks),
         "gallery": gallery,
-        "rank_1": hits / len(ranks),
-        "rank_1_ci95": list(wilson(hits, len(ranks))),
-        "rank_5": float((ranks <= 5).mean()),
+        **shares,
         "mean_rank": float(ranks.mean()),
         "mean_rank_ci95": list(bootstrap(ranks, seed)),
         "median_rank": float(np.median(ranks)),
+        "median_rank_ci95": list(bootstrap(ranks, seed, np.median)),
         "worst_rank": int(ranks.max()),
     }
 
 
 def chance(gallery: int) -> dict[str, float]:
-    """What guessing gives: rank_1, mean and median rank of a mate at a uniformly random place."""
-    return {"rank_1": 1 / gallery, "mean_rank": (gallery + 1) / 2, "median_rank": (gallery + 1) / 2}
+    """What guessing gives: shares, mean and median rank of a mate at a uniformly random place."""
+    shares = {f"rank_{top}": min(1.0, top / gallery) for top in (1, 5, 10)}
+    return {**shares, "mean_rank": (gallery + 1) / 2, "median_rank": (gallery + 1) / 2}
 
 
 def wilson(hits: int, trials: int) -> tuple[float, float]:
@@ -43,22 +49,36 @@ def wilson(hits: int, trials: int) -> tuple[float, float]:
     return (0.0 if hits == 0 else float(middle - half)), (1.0 if hits == trials else float(middle + half))
 
 
-def bootstrap(values: np.ndarray, seed: int) -> tuple[float, float]:
-    """95 % percentile bootstrap interval of the mean of (M,) values, resampled with replacement."""
+def bootstrap(values: np.ndarray, seed: int, figure: Callable[..., Any] = np.mean) -> tuple[float, float]:
+    """95 % percentile bootstrap interval of a figure of (M,) values, resampled with replacement."""
     draws = np.random.RandomState(seed)
-    means = [values[draws.randint(0, len(values), len(values))].mean() for _ in range(RESAMPLES)]
-    low, high = np.percentile(means, [2.5, 97.5])
+    found = [figure(values[draws.randint(0, len(values), len(values))]) for _ in range(RESAMPLES)]
+    low, high = np.percentile(found, [2.5, 97.5])
     return float(low), float(high)
 
 
+def cmc(ranks: np.ndarray, gallery: int) -> list[dict[str, object]]:
+    """The cumulative match characteristic: the share of mates among the first k, for k = 1, 2, 3, 5, 7, 10, 20, ..."""
+    points: list[dict[str, object]] = []
+    for k in [k for k in ladder(1, (1, 2, 3, 5, 7)) if k < gallery] + [gallery]:
+        hits = int((ranks <= k).sum())
+        points.append({"k": k, "share": hits / len(ranks), "share_ci95": list(wilson(hits, len(ranks)))})
+    return points
+
+
+def ladder(first: int, steps: tuple[int, ...]) -> list[int]:
+    """The whole numbers steps x 10^n from `first` on, up to a hundred thousand million."""
+    return [step * 10**n for n in range(12) for step in steps if step * 10**n >= first]
+
+
 def curve(ranks: np.ndarray, gallery: int, seed: int = 0) -> list[dict[str, object]]:
-    """Rank-1 share and mean rank as the gallery grows: at 100, 1000, ... and at the whole of `gallery`.
+    """Rank-1 share and mean rank as the gallery grows: at 100, 200, 500, 1000, ... and at the whole of `gallery`.
 
     Each smaller gallery is the average over *all* subsets of n rows that hold the mate, computed, not drawn: of N - 1
     others, a lie ahead of the mate, so none of them is among n - 1 with probability C(N-1-a, n-1) / C(N-1, n-1), and
     the mean rank is 1 + a (n-1) / (N-1).
     """
-    sizes = [10**k for k in range(2, 12) if 10**k < gallery] + [gallery]
+    sizes = [size for size in ladder(100, (1, 2, 5)) if size < gallery] + [gallery]
     points: list[dict[str, object]] = []
     for size in sizes:
         first = first_in_subset(ranks - 1, gallery - 1, size - 1)
@@ -85,13 +105,16 @@ def first_in_subset(ahead: np.ndarray, others: int, drawn: int) -> np.ndarray:
 
 
 def by_yaw_gap(ranks: np.ndarray, face_yaw: np.ndarray, hair_yaw: np.ndarray) -> list[dict[str, object]]:
-    """Rank-1 share by how far the donors' heads are turned apart, degrees; a query without a found face is left out."""
+    """Rank-1 share by how far the donors' heads are turned apart, degrees; the last bucket (degrees None) holds the
+    queries with a donor whose face was not found."""
     gap = np.abs(face_yaw - hair_yaw)
     buckets: list[dict[str, object]] = []
-    for low, high in ((0, 15), (15, 30), (30, None)):
-        here = ranks[(gap >= low) & (gap < (np.inf if high is None else high))]
+    for degrees in ([0, 15], [15, 30], [30, None], None):
+        low, high = degrees or (0, None)
+        inside = np.isnan(gap) if degrees is None else (gap >= low) & (gap < (np.inf if high is None else high))
+        here = ranks[inside]
         hits = int((here == 1).sum())
-        bucket: dict[str, object] = {"degrees": [low, high], "queries": len(here)}
+        bucket: dict[str, object] = {"degrees": degrees, "queries": len(here)}
         if len(here):
             bucket |= {"rank_1": hits / len(here), "rank_1_ci95": list(wilson(hits, len(here)))}
         buckets.append(bucket)
@@ -105,26 +128,3 @@ def cosines(transfer: np.ndarray, face: np.ndarray, hair: np.ndarray) -> dict[st
         "hair_donor": float((transfer * hair).sum(1).mean()),
         "strangers": float((face * hair).sum(1).mean()),
     }
-
-
-def table(report: dict) -> str:
-    """The report's main figures as text, one line per question."""
-    lines = [f"gallery {report['gallery']}, {report['queries']} queries, psi {report['conditions']['psi']:g}"]
-    lines.append(f"{'':28}rank-1 (95 % interval)     mean rank   median")
-    questions = {
-        "transfer": "face donor of the transfer",
-        "reconstruction": "... of the reconstruction",
-        "own_picture": "... of its own picture",
-        "hair_donor": "hair donor of the transfer",
-    }
-    for name, words in questions.items():
-        row = report[name]
-        low, high = (100 * x for x in row["rank_1_ci95"])
-        share = f"{100 * row['rank_1']:6.2f} % ({low:.2f} - {high:.2f})"
-        lines.append(f"{words:28}{share:26}{row['mean_rank']:10.2f}{row['median_rank']:9.1f}")
-    guess = report["chance"]
-    share = f"{100 * guess['rank_1']:6.2f} %"
-    lines.append(f"{'chance':28}{share:26}{guess['mean_rank']:10.2f}{guess['median_rank']:9.1f}")
-    points = [f"{100 * p['rank_1']:.1f} % of {p['gallery']}" for p in report["rank_1_by_gallery_size"]]
-    lines.append("rank-1 by gallery size: " + ", ".join(points))
-    return "\n".join(lines)

@@ -59,11 +59,20 @@ def rank_of_mate(
 def count_ahead(queries: Tensor, own: Tensor, part: Tensor, mate: Tensor) -> Tensor:
     """How many rows of one gallery block are at least as similar to each query as its mate, the mate itself left out.
 
+    Arguments as those of `compare`. Returns (Q,) int64 on the CPU.
+    """
+    return compare(queries, own, part, mate)[0]
+
+
+def compare(queries: Tensor, own: Tensor, part: Tensor, mate: Tensor) -> tuple[Tensor, Tensor]:
+    """Each query's rivals in one gallery block, its mate left out: how many are ahead, and the best one's score.
+
     queries: (Q, D), part: (B, D), float32 on one device. own: (Q,) exact_scores of the queries and their mates. mate:
-    (Q,) int64 row of the mate in the block; outside 0 ... B-1 when it lies elsewhere. Returns (Q,) int64 on the CPU.
+    (Q,) int64 row of the mate in the block; outside 0 ... B-1 when it lies elsewhere. Returns, on the CPU, the number
+    of rows at least as similar as the mate (Q,) int64, exact, and the highest cosine (Q,) float32, -inf without rivals.
     """
     if not len(queries) or not len(part):
-        return torch.zeros(len(queries), dtype=torch.int64)
+        return torch.zeros(len(queries), dtype=torch.int64), torch.full((len(queries),), -torch.inf)
     lengths = row_lengths(queries) * row_lengths(part).max()
     wall = rounding_wall(lengths, own, queries.shape[1])
     above, below = (own + wall).float()[:, None], (own - wall).float()[:, None]
@@ -73,7 +82,8 @@ def count_ahead(queries: Tensor, own: Tensor, part: Tensor, mate: Tensor) -> Ten
     inside = ((mate >= 0) & (mate < len(part))).nonzero()[:, 0]
     scores[inside, mate[inside]] = -torch.inf
     ahead = torch.zeros(len(queries), dtype=torch.int64, device=scores.device)
-    beaten = (scores.amax(dim=1) >= below[:, 0]).nonzero()[:, 0]  # most mates have no rival in most blocks
+    best = scores.amax(dim=1)
+    beaten = (best >= below[:, 0]).nonzero()[:, 0]  # most mates have no rival in most blocks
     scores, above, below = scores[beaten], above[beaten], below[beaten]
     ahead[beaten] = torch.count_nonzero(scores > above, dim=1)
     equal = 2 * queries.shape[1] * 2.0**-53 * lengths  # float64's own error
@@ -81,7 +91,7 @@ def count_ahead(queries: Tensor, own: Tensor, part: Tensor, mate: Tensor) -> Ten
         q, rival = beaten[pairs[:, 0]], pairs[:, 1]
         wins = exact_scores(queries[q], part[rival]) >= own[q] - equal[q]
         ahead.index_add_(0, q, wins.long())
-    return ahead.cpu()
+    return ahead.cpu(), best.cpu()
 
 
 def nearest(queries: Rows, gallery: Gallery, block: int = BLOCK) -> tuple[np.ndarray, np.ndarray]:

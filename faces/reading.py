@@ -81,8 +81,8 @@ class Reading:
 
 
 FACENET = Reading(size=160, deviation=(128 / 255,) * 3, place="box")
-KNOWN = {  # sha256 of files that do not say it themselves
-    "b7120c095d60094f28a4a54ba6a8bf51b297a6273fb40ef6350dfec1f63d9507": Reading(112, *IMAGENET),  # foamliu/MobileFaceNet
+KNOWN = {  # sha256 of files that do not say it themselves: foamliu/MobileFaceNet
+    "b7120c095d60094f28a4a54ba6a8bf51b297a6273fb40ef6350dfec1f63d9507": Reading(112, *IMAGENET),
 }
 
 
@@ -99,7 +99,7 @@ def reading_of(path: Path, size: int, first: list[str]) -> Reading:
             return Reading(size, tuple(map(float, content["mean"])), tuple(map(float, content["deviation"])),
                            content.get("place", "points"))  # fmt: skip
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError(f"{note} does not say how {path.name} sees faces ({error}): correct or remove it") from error
+            raise ValueError(f"{note} does not say how {path.name} sees faces ({error}): correct it") from error
     if (digest := sha256(path)) in KNOWN:
         return KNOWN[digest]
     begins = " ".join(first[:8])

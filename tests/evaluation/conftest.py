@@ -26,20 +26,21 @@ class World:
     network: Path
     embedder: Path
     loss: Path
+    hair: Path
 
     @property
     def setup(self) -> Setup:
-        return Setup(self.generator, self.embedder, self.network, 1.0, "cpu")
+        return Setup(self.generator, self.embedder, self.network, 1.0, "cpu", self.hair)
 
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("world")
-    files = World(*(folder / f"{name}.safetensors" for name in ("generator", "network", "embedder", "loss")))
+    files = World(*(folder / f"{name}.safetensors" for name in ("generator", "network", "embedder", "loss", "hair")))
     torch.manual_seed(0)
     generator = Generator(z_dim=8, w_dim=12, resolution=32, mapping_layers=2, channel_base=256, channel_max=16)
     save_generator(generator, files.generator, {"command": "test"})
-    for path, kind in ((files.embedder, "embedder"), (files.loss, "embedder-loss")):
+    for path, kind in ((files.embedder, "embedder"), (files.loss, "embedder-loss"), (files.hair, "hair")):
         embedder = Embedder("residual", (16, 16, 16, 16), (1, 1, 1, 1), dimensions=8, input_size=32)
         save_network(path, embedder.state_dict(), {"kind": kind, "architecture": embedder.config, "recipe": {}})
     save_small_hairnet(files.network, files.generator, {"identity": sha256(files.loss)}, seed=0)

@@ -17,46 +17,89 @@ from data.files import sha256
 from data.shards import write_arrays
 from evaluation import rank_of_mate
 from evaluation.cache import gallery_jobs
-from evaluation.retrieval import check_numbers, draw_donors, open_setup, rank_all, retrieval
+from evaluation.examples import shown_queries
+from evaluation.judge import open_setup
+from evaluation.questions import Answer, Question, ask
+from evaluation.retrieval import check_numbers, draw_donors, retrieval
 from evaluation.studio import Studio
+from evaluation.table import table
 from tests.evaluation.conftest import World, save_small_hairnet
 from tests.faces.onnx_file import write_embedder
 
 
 def judge(world: World, out: Path, gallery: int = 20, queries: int = 4, **other: object) -> dict:
-    files = {"network": str(world.network), "embedder": str(world.embedder)}
+    files = {"network": str(world.network), "embedder": str(world.embedder), "hair_embedder": str(world.hair)}
     return retrieval(gallery, queries, out=out, workers=1, **{"device": "cpu", **files, **other})
 
 
 def command(world: World, out: Path, *more: str) -> list[str]:
-    networks = ["--network", str(world.network), "--embedder", str(world.embedder), "--out", str(out)]
-    return ["-m", "evaluation.retrieval", *networks, "--device", "cpu", *more]
+    networks = ["--network", str(world.network), "--embedder", str(world.embedder), "--hair-embedder", str(world.hair)]
+    return ["-m", "evaluation.retrieval", *networks, "--out", str(out), "--device", "cpu", *more]
 
 
 def figures_of(report: dict) -> dict:
-    return {name: value for name, value in report.items() if name != "rows_per_second"}
+    return {name: value for name, value in report.items() if name not in ("rows_per_second", "seconds", "provenance")}
 
 
 def test_a_run_reports_figures_controls_and_conditions(world: World, tmp_path: Path) -> None:
     report = judge(world, tmp_path)
     assert json.loads((tmp_path / "retrieval.json").read_text()) == report
     assert report["own_picture"]["mean_rank"] == 1.0
-    assert report["chance"] == {"rank_1": 1 / 20, "mean_rank": 10.5, "median_rank": 10.5}
-    for name in ("transfer", "hair_donor", "reconstruction"):
-        assert 1 <= report[name]["mean_rank"] <= 20
-        assert report[name]["queries"] == 4
+    chance = {"rank_1": 0.05, "rank_5": 0.25, "rank_10": 0.5, "mean_rank": 10.5, "median_rank": 10.5}
+    assert report["chance"] == pytest.approx(chance)
+    for part, names in ((report, ("transfer", "blended", "hair_donor", "reconstruction")),
+                        (report["hair"], ("transfer", "no_transfer", "face_donor", "own_picture"))):  # fmt: skip
+        for name in names:
+            assert 1 <= part[name]["mean_rank"] <= 20
+            assert part[name]["queries"] == 4
+    assert report["cmc"]["transfer"][-1] == {"k": 20, "share": 1.0, "share_ci95": [pytest.approx(0.51, abs=0.01), 1.0]}
     assert report["rank_1_by_gallery_size"][-1]["gallery"] == 20
     conditions = report["conditions"]
     assert conditions["generator_sha256"] == sha256(world.generator)
     assert conditions["network_sha256"] == sha256(world.network)
     assert conditions["embedder_sha256"] == sha256(world.embedder)
     assert conditions["blend"] is False
+    assert not report["judge"]["trained_with"] and not report["hair"]["judge"]["trained_with"]
+    used = report["provenance"]["weights"]
+    assert {name: file["sha256"] for name, file in used.items()} == {
+        "generator": sha256(world.generator),
+        "network": sha256(world.network),
+        "face scorer": sha256(world.embedder),
+        "hair scorer": sha256(world.hair),
+    }
 
 
-def test_the_contact_sheet_shows_four_pictures_per_query(world: World, tmp_path: Path) -> None:
+def test_faces_that_are_not_found_are_counted_and_ranked_all_the_same(world: World, tmp_path: Path) -> None:
+    report = judge(world, tmp_path)  # the toy generator draws no faces at all
+    assert report["undetected"] == {"face_donors": 4, "hair_donors": 4, "transfers": 4, "gallery": None}
+    assert report["rank_1_by_yaw_gap"][-1] == {"degrees": None, "queries": 4} | {
+        name: report["transfer"][name] for name in ("rank_1", "rank_1_ci95")
+    }
+    assert report["transfer"]["queries"] == 4
+    said = table(report)
+    assert "no face was found in 4 of 4 face donors, 4 of 4 transfers; all were ranked" in said
+
+
+def test_hair_need_not_be_judged(world: World, tmp_path: Path) -> None:
+    report = judge(world, tmp_path, hair_embedder="none")
+    assert report["hair"] is None and "whose hair" not in table(report)
+
+
+def test_the_face_pasted_back_brings_the_donor_nearer(world: World) -> None:
+    studio = Studio(world.setup)
+    face, hair = studio.pictures(np.arange(4)), studio.pictures(np.arange(4, 8))
+    points = studio.points(face)[0]
+    made = studio.transfer(face, hair, points, points)
+    blended = studio.blend(face, made, points)
+    middle = (slice(None), slice(None), slice(16, 20), slice(14, 18))
+    assert (blended[middle] - face[middle]).abs().max() < 0.02 < (made[middle] - face[middle]).abs().max()
+    assert (blended[..., :3, :3] == made[..., :3, :3]).all()
+
+
+def test_the_contact_sheet_shows_six_pictures_per_query(world: World, tmp_path: Path) -> None:
     judge(world, tmp_path, queries=3)
     with Image.open(tmp_path / "retrieval.png") as page:
-        assert page.width == pytest.approx(4 * 128, abs=20)
+        assert page.width == pytest.approx(6 * 128, abs=20)
         assert page.height >= 3 * 128
 
 
@@ -83,14 +126,17 @@ def test_ranks_are_those_of_the_named_donors(tmp_path: Path) -> None:
     for job in faces:
         rows = gallery[job.start : job.start + len(job)]
         write_arrays(job.path, {"seed": job.seeds[0], "embedding": rows}, job.facts)
-    rows = {"face": np.array([3, 600, 1099]), "hair": np.array([700, 2, 5])}
-    donors = {name: gallery[row] for name, row in rows.items()}
-    made = (0.5 * donors["face"] + 0.5 * donors["hair"] + 0.1 * rng.randn(3, 16)).astype(np.float32)
+    mates, others = np.array([3, 600, 1099]), np.array([700, 2, 5])
+    made = (0.5 * gallery[mates] + 0.5 * gallery[others] + 0.1 * rng.randn(3, 16)).astype(np.float32)
     made /= np.linalg.norm(made, axis=1, keepdims=True)
-    ranks = rank_all({"transfer": made, "reconstruction": donors["face"]}, donors, faces, rows, "cpu")
-    assert ranks["transfer"].tolist() == rank_of_mate(made, gallery, rows["face"]).tolist()
-    assert ranks["hair_donor"].tolist() == rank_of_mate(made, gallery, rows["hair"]).tolist()
-    assert ranks["reconstruction"].tolist() == ranks["own_picture"].tolist() == [1, 1, 1]
+    asked = {"made": Question(made, mates, gallery[mates]), "same": Question(gallery[others], others, gallery[others])}
+    answers = ask(asked, faces, "embedding", "cpu")
+    assert answers["made"].ranks.tolist() == rank_of_mate(made, gallery, mates).tolist()
+    assert answers["same"].ranks.tolist() == [1, 1, 1]
+    scores = made @ gallery.T
+    scores[np.arange(3), mates] = -1
+    assert np.allclose(answers["made"].rival, scores.max(1), atol=1e-6)
+    assert np.allclose(answers["made"].own, (made * gallery[mates]).sum(1), atol=1e-6)
 
 
 @pytest.mark.parametrize(("gallery", "queries"), [(2, 1), (2, 2), (10, 10), (1000, 37)])
@@ -138,11 +184,27 @@ def test_a_judge_that_trained_the_network_is_refused(world: World, tmp_path: Pat
     assert not list(tmp_path.iterdir())
 
 
+def test_a_judge_that_trained_the_network_may_be_forced_and_is_marked(world: World, tmp_path: Path) -> None:
+    report = judge(world, tmp_path, embedder=str(world.loss), force=True)
+    assert report["judge"]["trained_with"]
+    assert "NOT INDEPENDENT" in table(report)
+
+
 def test_a_judge_of_losses_is_refused_even_for_a_network_it_has_not_trained(world: World, tmp_path: Path) -> None:
     network = tmp_path / "network.safetensors"
     save_small_hairnet(network, world.generator, {}, seed=0)
     with pytest.raises(ValueError, match="kind embedder-loss"):
         open_setup(str(network), None, str(world.loss), 1.0, "cpu")
+
+
+def test_the_sheet_shows_the_best_the_median_and_the_worst() -> None:
+    ranks = np.array([5, 1, 1, 9, 2, 3, 1, 8, 2, 7, 4, 30, 6, 1])
+    answer = Answer(ranks, np.linspace(0, 1, len(ranks)), np.zeros(len(ranks)))
+    shown = shown_queries(answer)
+    assert [query for name, query in shown if name == "best"] == [13, 6, 2, 1]
+    assert [query for name, query in shown if name == "worst"] == [11, 3, 7, 9]
+    assert sorted(ranks[query] for name, query in shown if name == "median") == [2, 3, 4, 5]
+    assert shown_queries(Answer(np.ones(1, int), np.ones(1), np.zeros(1))) == [("best", 0)]
 
 
 def test_a_published_face_network_may_judge(world: World, tmp_path: Path) -> None:
