@@ -1,4 +1,4 @@
-"""What every training needs to go on after it was killed: its settings compared, its log cut to what its state knows."""
+"""How a training goes on after it was killed: its settings are compared, its log is cut to what its state knows."""
 
 from __future__ import annotations
 
