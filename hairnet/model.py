@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,41 +16,20 @@ from data.images import to_tensor, to_uint8
 from data.weights import load_network as read_network
 from data.weights import resolve, save_network
 from data.world import device_of
-from faces import Aligned, align
+from faces import align
 from faces.landmarks import PoseNetwork, load_pose_network
 from faces.parsing import Parser, load_parser
-from hairnet.canvas import Canvas
-from hairnet.composite import Blend, Composite, Strands, composite
+from hairnet.composite import Blend, Strands, composite
+from hairnet.looks import Look
+from hairnet.mix import Take
 from hairnet.network import Network, arch_of, new_network
+from hairnet.portraits import Portrait, Result
 from hairnet.split import face_part, find_points, hair_part, masks_of, resize
 from hairnet.subrtova import read_hulls, read_published
 from synth import load_generator
 from synth.formats import is_own
 
 LANDMARKS = "landmarks"  # config["split"] of published networks: the hull of 68 landmarks, whatever points are known
-
-
-class Portrait:
-    """An aligned photo and, once it is asked for, its canvas; kept, so that many transfers read a photo once."""
-
-    def __init__(self, aligned: Aligned, parser: Parser) -> None:
-        self.aligned = aligned
-        self.parser = parser
-
-    @cached_property
-    def canvas(self) -> Canvas:
-        return Canvas.read(self.aligned, self.parser)
-
-
-@dataclass(frozen=True)
-class Result:
-    """A transfer between photos."""
-
-    photo: Image.Image  # the face donor's whole photo with the new hair
-    image: Image.Image  # its FFHQ crop, (S, S) px at the photo's resolution (at most 1024)
-    generated: Image.Image  # what the generator made, (R, R) px
-    ws: Tensor  # (1, num_ws, w_dim): the code of it
-    composite: Composite | None  # what the photo was made of; None for blend "none"
 
 
 class HairNet:
@@ -106,6 +85,8 @@ class HairNet:
         blend: Blend = "alpha",
         parser: Parser | None = None,
         strands: Strands = "photo",
+        strength: float = 1.0,
+        take: Take = "all",
     ) -> Result:
         """The hair of one photo on the face of another; ValueError when one of them shows no face.
 
@@ -115,12 +96,29 @@ class HairNet:
                 whole generated crop into it
             parser: finds the hair; None is the built-in one
             strands: "photo" takes the hair's pixels from the hair photo, "network" from the generated picture
+            strength: from 0, the face's own hair, to 1, that of the hair photo, and up to 1.5
+            take: "all", or only the "colour" or the "shape" of the hair
         """
         parser = parser or load_parser("builtin", self.device)
-        return self.wear(Portrait(align(hair), parser), Portrait(align(face), parser), blend, strands)
+        donor, person = Portrait(align(hair), parser), Portrait(align(face), parser)
+        return self.wear(donor, person, blend, strands, strength, take)
 
-    def wear(self, hair: Portrait, face: Portrait, blend: Blend = "alpha", strands: Strands = "photo") -> Result:
+    def look(self, face: Portrait, hairs: Sequence[Portrait]) -> Look:
+        """Everything that a person can wear of several photos' hair: for sliders, and for hair between hair."""
+        return Look(self, face, hairs)
+
+    def wear(
+        self,
+        hair: Portrait,
+        face: Portrait,
+        blend: Blend = "alpha",
+        strands: Strands = "photo",
+        strength: float = 1.0,
+        take: Take = "all",
+    ) -> Result:
         """`transfer` between photos that are aligned already."""
+        if strength != 1 or take != "all":
+            return self.look(face, [hair]).at(None, strength, take, blend, strands)
         face_crop, hair_crop = (to_tensor(np.array(one.aligned.image)[None]) for one in (face, hair))
         ws = self.codes(face_crop, hair_crop, face.aligned.points[None], hair.aligned.points[None])
         generated = Image.fromarray(to_uint8(self.pictures(ws))[0])

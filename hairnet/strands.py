@@ -101,7 +101,7 @@ def dress(donor: Canvas, face: Canvas, wanted: np.ndarray) -> Hair:
 def carried(
     donor: Canvas, pure: np.ndarray, light: np.ndarray | float, shifts: torch.Tensor, wanted: np.ndarray, side: int
 ) -> Hair:
-    """The donor's hair, its `pure` (S,S,3) colours times the `light`, moved by a sheet's shifts to a canvas of `side`."""
+    """The donor's hair, its `pure` (S,S,3) colours times the `light`, moved by a sheet to a canvas of `side` px."""
     seen = carry(donor.inside, shifts, WORK)
     matte = carry(donor.hair, shifts, side) * scaled(np.maximum(seen, wanted), side)
     pixels = carry(pure, shifts, side) * light

@@ -21,6 +21,7 @@ from data.progress import Progress
 from faces.align import align_at
 from faces.detect import chosen, detect, listed
 from faces.parsing import Parser, load_parser
+from hairnet.mix import Take, check_strength
 from hairnet.model import HairNet, Portrait, Result, load_network
 from hairnet.quality import warnings
 
@@ -37,6 +38,8 @@ def main(
     parser: str = "builtin",
     blend: Literal["alpha", "multiband", "poisson", "none"] = "alpha",
     strands: Literal["photo", "network"] = "photo",
+    strength: float = 1.0,
+    take: Take = "all",
     hair_pick: str | None = None,
     face_pick: str | None = None,
     debug: Path | None = None,
@@ -58,12 +61,15 @@ def main(
         blend: how the hair is laid into the photo; none writes the generated crop as it is
         strands: photo fills the shape that the network draws with the hair of the hair photo; network takes the hair as
             the network draws it, the better choice for a generator that draws strands
+        strength: 0 leaves the photo as it is, 1 gives it the new hair, what lies between is on the way; up to 1.5
+        take: colour recolours the hair of the face photo; shape gives it the new hair in the colour of its own
         hair_pick: which face of the hair photo: its number from the left, or a point in it, "x,y" in pixels
         face_pick: the same for the face photo
         debug: folder for a sheet that shows every stage of each transfer
         device: cpu, cuda or cuda:1; left out: CUDA where there is one
     """
     started = time.monotonic()
+    check_strength(strength)
     faces = photos_of(face) if face.is_dir() else [face]
     targets = targets_of(hair, faces, face.is_dir(), out)
     if debug is not None:
@@ -78,7 +84,8 @@ def main(
     judge = load_parser(parser, device)
     donor = portrait(photo, hair, hair_pick, judge)
     if first is not None:
-        result = one(net, donor, hair, portrait(first, face, face_pick, judge), face, targets[0], blend, strands, debug)
+        person = portrait(first, face, face_pick, judge)
+        result = one(net, donor, hair, person, face, targets[0], blend, strands, debug, strength, take)
         say(hair, warnings(donor.aligned, donor.canvas, donor=True) if result.composite else [])
         print(f"{targets[0]} written in {time.monotonic() - started:.1f} s")
         return
@@ -87,7 +94,7 @@ def main(
     for path, target in zip(Progress(faces, unit="photo"), targets, strict=True):
         try:
             person = portrait(read_image(path), path, face_pick, judge)
-            one(net, donor, hair, person, path, target, blend, strands, debug)
+            one(net, donor, hair, person, path, target, blend, strands, debug, strength, take)
             written += 1
         except (ValueError, OSError) as error:
             Progress.write(f"left out: {error}", file=sys.stderr)
@@ -106,9 +113,11 @@ def one(
     blend: Literal["alpha", "multiband", "poisson", "none"],
     strands: Literal["photo", "network"],
     debug: Path | None,
+    strength: float = 1.0,
+    take: Take = "all",
 ) -> Result:
     """Transfers between two portraits and writes the result, its sheet of stages and warnings about the face photo."""
-    result = net.wear(donor, person, blend, strands)
+    result = net.wear(donor, person, blend, strands, strength, take)
     write_image(result.generated if blend == "none" else result.photo, target)
     if result.composite is not None:
         say(face, warnings(person.aligned, person.canvas, donor=False))
