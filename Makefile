@@ -64,7 +64,7 @@ weights: setup
 builtin: setup
 	$(RUN_PYTHON) recipes.renders --set faces --out runs/renders/faces
 	$(RUN_PYTHON) recipes.renders --set people --out runs/renders/people
-	$(RUN_PYTHON) recipes.parser --renders runs/renders/faces
+	$(RUN_PYTHON) recipes.renders --set wigs --out runs/renders/wigs
 	$(RUN_PYTHON) recipes.pose --renders runs/renders/faces
 	for kind in embedder embedder-loss hair; do \
 	    $(RUN_PYTHON) recipes.identity --kind $$kind --renders runs/renders/people || exit 1; done
@@ -73,6 +73,8 @@ builtin: setup
 	    -m recipes.generator runs/renders/pairs --out runs/builtin/generator
 	cp runs/builtin/generator/generator.safetensors data/weights/generator.safetensors
 	$(RUN_PYTHON) data.weights data/weights/generator.safetensors
+	$(RUN_PYTHON) recipes.generated --out runs/renders/generated
+	$(RUN_PYTHON) recipes.parser --renders runs/renders/faces --generated runs/renders/generated
 	$(RUN_PYTHON) recipes.directions --out runs/builtin/hairnet
 	$(RUN_PYTHON) recipes.hairnet --out runs/builtin/hairnet --ship
 	$(RUN_PYTHON) recipes.cards

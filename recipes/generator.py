@@ -17,25 +17,23 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from data.command import run
 from data.images import write_image
 from data.shards import read_arrays, read_attrs
-from data.weights import load_network, save_network
 from data.world import device_of, join_world, leave_world
-from hairnet.state import LOG, cut_log
 from recipes import factors
 from recipes.generator_data import render_paths
 from recipes.generator_figures import held_out_l1, mapping_figures, sample_sheet
-from recipes.generator_plan import Plan, parse_plan
+from recipes.generator_plan import parse_plan
 from recipes.generator_training import Pairs, Trainer, Weights, premap
 from synth.discriminator import Discriminator
 from synth.generator import save_generator
 from synth.networks import Generator
 from synth.seeds import latents
+from synth.training.game import Stage
+from synth.training.keeper import Keeper, train
 
-STATE = "state.safetensors"
 LOG_EVERY = 20_000  # images between two lines of the log
 
 
@@ -106,13 +104,13 @@ def main(
         "premap_steps": premap_steps, "held_out": held_out, "generator": generator.config,
         "discriminator": discriminator.config, "weights": asdict(trainer.weights), "renders": record,
     }  # fmt: skip
-    keeper = Keeper(out, trainer, unseen, settings, keep_snapshots, rank)
+    keeper = PairKeeper(out, trainer, unseen, settings, keep_snapshots)
     if not keeper.resume():
         started = time.monotonic()
         error = premap(generator, premap_steps, seed)
         trainer.restart_average()
         keeper.log({"premap_error": error, "seconds": time.monotonic() - started, **mapping_figures(generator)})
-    train(trainer, keeper, plan, round(checkpoint * 1000), round(snapshot * 1000))
+    train(keeper, round(checkpoint * 1000), round(snapshot * 1000), LOG_EVERY)
     keeper.finish()
     leave_world()
 
@@ -135,77 +133,24 @@ def read_pairs(folder: Path) -> tuple[Pairs, dict[str, Any]]:
     return Pairs(latents(seeds.tolist(), factors.Z_DIM), images), record
 
 
-def train(trainer: Trainer, keeper: Keeper, plan: Plan, checkpoint: int, snapshot: int) -> None:
-    """Steps to the end of the plan, with a bar, a log line now and then, states and sheets."""
-    bar = tqdm(total=plan.images, initial=trainer.images, unit="img", smoothing=0.05, disable=keeper.rank > 0)
-    sums: dict[str, list[float]] = {}
-    logged, since = trainer.images, time.monotonic()
-    while not trainer.done:
-        stage = plan.at(trainer.images)
-        before = trainer.images
-        for name, value in trainer.step().items():
-            sums.setdefault(name, []).append(value)
-        bar.update(trainer.images - before)
-        bar.set_description(stage.name, refresh=False)
-        if trainer.images - logged >= LOG_EVERY or trainer.images == stage.end:
-            rate = (trainer.images - logged) / (time.monotonic() - since)
-            means = {name: round(sum(values) / len(values), 4) for name, values in sums.items()}
-            keeper.log({"stage": stage.name, **means, "images_per_second": round(rate, 1)}, stage.resolution)
-            sums, logged, since = {}, trainer.images, time.monotonic()
-        if trainer.images // snapshot > before // snapshot or trainer.images == stage.end:
-            keeper.snapshot(stage.resolution)
-        if trainer.images // checkpoint > before // checkpoint:
-            keeper.save_state()
-    bar.close()
+class PairKeeper(Keeper):
+    """Files of a run, with figures on renders that were kept out of the training."""
 
+    def __init__(self, out: Path, trainer: Trainer, held_out: Pairs, settings: dict[str, Any], keep_snapshots: bool):
+        super().__init__(out, trainer, settings)
+        self.held_out, self.keep_snapshots = held_out, keep_snapshots
 
-class Keeper:
-    """Files of a run: state, log, sheets, weights. Only rank 0 writes."""
+    def figures(self, stage: Stage) -> dict[str, Any]:
+        """The error on the held-out renders."""
+        return {"held_out_l1": round(held_out_l1(self.trainer, self.held_out, stage.resolution), 4)}
 
-    def __init__(
-        self, out: Path, trainer: Trainer, held_out: Pairs, settings: dict[str, Any], keep_snapshots: bool, rank: int
-    ):
-        self.out, self.trainer, self.held_out, self.settings = out, trainer, held_out, settings
-        self.keep_snapshots, self.rank = keep_snapshots, rank
-        out.mkdir(parents=True, exist_ok=True)
-
-    def resume(self) -> bool:
-        """Load the state of a broken run; ValueError when it was made with other settings."""
-        if not (self.out / STATE).is_file():
-            return False
-        tensors, config = load_network(self.out / STATE)
-        if config["settings"] != json.loads(json.dumps(self.settings)):
-            raise ValueError(f"{self.out / STATE} was made with other flags or renders: use another --out or delete it")
-        self.trainer.load_state(tensors, config["counts"])
-        if self.rank == 0:
-            cut_log(self.out / LOG, self.trainer.images, "images")
-        return True
-
-    def save_state(self) -> None:
-        """Everything a resumed run needs."""
-        if self.rank == 0:
-            tensors, counts = self.trainer.state()
-            save_network(
-                self.out / STATE, tensors, {"kind": "generator-training", "settings": self.settings, "counts": counts}
-            )
-
-    def log(self, line: dict[str, Any], resolution: int | None = None) -> None:
-        """Append a line to log.jsonl, with the held-out error where a resolution is given."""
-        if self.rank:
-            return
-        if resolution:
-            line["held_out_l1"] = round(held_out_l1(self.trainer, self.held_out, resolution), 4)
-        with (self.out / LOG).open("a") as file:
-            file.write(json.dumps({"images": self.trainer.images, **line}) + "\n")
-        tqdm.write(json.dumps({"images": self.trainer.images, **line}))
-
-    def snapshot(self, resolution: int) -> None:
+    def snapshot(self, stage: Stage) -> None:
         """A sample sheet and, if asked for, the weights that drew it."""
-        if self.rank == 0:
-            thousands = self.trainer.images // 1000
-            write_image(sample_sheet(self.trainer, self.held_out, resolution), self.out / f"sheet-{thousands:06d}.png")
-            if self.keep_snapshots:
-                self.save_weights(self.out / f"snapshot-{thousands:06d}.safetensors")
+        thousands = self.trainer.images // 1000
+        picture = sample_sheet(self.trainer, self.held_out, stage.resolution)
+        write_image(picture, self.out / f"sheet-{thousands:06d}.png")
+        if self.keep_snapshots:
+            self.save_weights(self.out / f"snapshot-{thousands:06d}.safetensors")
 
     def save_weights(self, path: Path) -> None:
         """The averaged generator as a network file."""
@@ -215,12 +160,6 @@ class Keeper:
         figures |= mapping_figures(trainer.generator)
         recipe = {"command": "recipes.generator", "images": trainer.images, "figures": figures, **self.settings}
         save_generator(trainer.average, path, recipe)
-
-    def finish(self) -> None:
-        """The trained generator; the state stays, so that the same command again ends at once."""
-        if self.rank == 0:
-            self.save_state()
-            self.save_weights(self.out / "generator.safetensors")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ import torch
 
 from data.images import sheet, to_uint8
 from recipes import factors
-from recipes.generator_training import Pairs, Trainer
+from recipes.generator_training import Pairs
 from synth.networks import Generator
+from synth.training.game import Game
 
 SAMPLES = 8000
 
@@ -37,13 +38,13 @@ def mapping_figures(generator: Generator) -> dict[str, Any]:
     }
 
 
-def held_out_l1(trainer: Trainer, held_out: Pairs, resolution: int) -> float:
+def held_out_l1(trainer: Game, held_out: Pairs, resolution: int) -> float:
     """Mean absolute difference, of [-1, 1], between pictures and renders that were kept out of training."""
     _, real = held_out.batch(torch.arange(len(held_out.z)), resolution, trainer.device)
     return float((trainer.pictures(held_out.z, resolution) - real).abs().mean())
 
 
-def sample_sheet(trainer: Trainer, held_out: Pairs, resolution: int, columns: int = 10, rows: int = 3) -> Any:
+def sample_sheet(trainer: Game, held_out: Pairs, resolution: int, columns: int = 10, rows: int = 3) -> Any:
     """PIL sheet of held-out renders above the generator's pictures of the same z, then pictures of fresh z."""
     count = min(columns * rows, len(held_out.z))
     z, real = held_out.batch(torch.arange(count), resolution, trainer.device)

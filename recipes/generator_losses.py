@@ -1,4 +1,4 @@
-"""Losses of the built-in generator: how far a picture is from its render, and the adversarial game.
+"""Losses of the built-in generator: how far a picture is from its render.
 
 Pictures are `(N, 3, H, W)` float32 in [-1, 1] throughout.
 """
@@ -6,7 +6,6 @@ Pictures are `(N, 3, H, W)` float32 in [-1, 1] throughout.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -75,10 +74,3 @@ def feature_loss(fake: list[Tensor], real: list[Tensor]) -> Tensor:
         (a.float() - b.float()).abs().mean() / (b.float().abs().mean() + 1e-3) for a, b in zip(fake, real, strict=True)
     ]
     return torch.stack(terms).mean()
-
-
-def r1_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
-    """Mean squared gradient norm of the discriminator at real pictures (Mescheder et al. 2018)."""
-    real = real.detach().requires_grad_(True)
-    (gradient,) = torch.autograd.grad(discriminator(real).sum(), real, create_graph=True)
-    return gradient.square().sum((1, 2, 3)).mean()

@@ -6,21 +6,12 @@ import math
 import re
 from dataclasses import dataclass
 
+from synth.training.game import Stage
+
 RATE_PAIRED = 1.6e-2  # Adam, of the synthesis; equalised layers take such rates
 RATE_ADVERSARIAL = 2e-3
 DECAY_FROM = 0.65  # a phase keeps its rate for this share, then falls along a cosine
 DECAY_TO = 0.03
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage: pictures of `resolution` px until `end` images in all have been shown."""
-
-    name: str
-    resolution: int
-    start: int
-    end: int
-    adversarial: bool
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ All random numbers of a step come from (seed, images shown, rank), so the state 
 
 from __future__ import annotations
 
-import copy
 import math
 from dataclasses import dataclass
 
@@ -19,15 +18,14 @@ from torch import Tensor, nn
 
 from data.images import to_range
 from recipes import factors
-from recipes.distributed import average_gradients
-from recipes.generator_losses import feature_loss, gabor_bank, pixel_loss, r1_penalty, texture_loss
-from recipes.generator_plan import RATE_PAIRED, Plan, Stage
+from recipes.generator_losses import feature_loss, gabor_bank, pixel_loss, texture_loss
+from recipes.generator_plan import RATE_PAIRED, Plan
 from synth.networks import Generator
+from synth.training.game import R1_EVERY, Game, Stage
 
 PREMAP_BATCH = 512
 PREMAP_RATE = 1e-2
 CENTRE = 2.0  # mean of every coordinate of w: the mapping ends in a leaky ReLU, which is linear where w > 0
-R1_EVERY = 16
 R1_GAMMA = 0.2
 TEXTURE_FROM = 32  # px: smaller pictures have no strands
 FRESH = 0.5  # fresh fakes per paired picture in the adversarial stage
@@ -100,8 +98,8 @@ def premap(generator: Generator, steps: int, seed: int) -> float:
     return error
 
 
-class Trainer:
-    """Networks, optimisers and the count of images; `step()` shows one batch and returns its losses."""
+class Trainer(Game):
+    """The game with its paired stages; `step()` shows one batch and returns its losses."""
 
     def __init__(
         self,
@@ -115,41 +113,34 @@ class Trainer:
         rank: int = 0,
         world: int = 1,
     ):
-        self.generator, self.discriminator = generator, discriminator
-        self.generator.mapping.requires_grad_(False)
-        self.average = copy.deepcopy(generator).eval().requires_grad_(False)
+        generator.mapping.requires_grad_(False)
+        super().__init__(generator, discriminator, half=True, rank=rank, world=world)
         self.pairs, self.plan, self.weights = pairs, plan, weights
-        self.batch, self.seed, self.rank, self.world = batch, seed, rank, world
-        self.device = generator.w_avg.device
+        self.batch, self.seed = batch, seed
         self.bank = gabor_bank(self.device)
-        self.images = 0
-        self._orders: dict[int, Tensor] = {}
         self._start_optimisers(adversarial=False)
 
     def _start_optimisers(self, adversarial: bool) -> None:
-        """Adam for both networks: with momentum where targets are fixed, without where they move."""
-        lazy = R1_EVERY / (R1_EVERY + 1)  # StyleGAN2's correction for the regularisation steps
-        momentum = 0.0 if adversarial else 0.9
-        # foreach: one launch for all parameters
-        self.optimiser_g = torch.optim.Adam(
-            self.generator.synthesis.parameters(), lr=RATE_PAIRED, betas=(momentum, 0.99), eps=1e-8, foreach=True
-        )
-        self.optimiser_d = torch.optim.Adam(
-            self.discriminator.parameters(), lr=RATE_PAIRED, betas=(0.0, 0.99**lazy), eps=1e-8, foreach=True
-        )
+        """With momentum where targets are fixed, without where they move."""
+        self.start_optimisers(RATE_PAIRED, 0.0 if adversarial else 0.9)
 
     def restart_average(self) -> None:
         """Make the averaged generator a copy of the trained one (after the mapping was fitted)."""
         self.average.load_state_dict(self.generator.state_dict())
 
     @property
-    def done(self) -> bool:
-        """True when the plan is carried out."""
-        return self.images >= self.plan.images
+    def stage(self) -> Stage:
+        """Where the plan stands."""
+        return self.plan.at(self.images)
+
+    @property
+    def length(self) -> int:
+        """Images of the whole plan."""
+        return self.plan.images
 
     def step(self) -> dict[str, float]:
         """One batch."""
-        stage = self.plan.at(self.images)
+        stage = self.stage
         batch = self.batch_of(stage)
         if stage.adversarial and self.images == stage.start:
             self.generator.load_state_dict(self.average.state_dict())
@@ -159,37 +150,22 @@ class Trainer:
             for group in optimiser.param_groups:
                 group["lr"] = rate
         draw = torch.Generator().manual_seed(self.seed + 7919 * self.images + 104_729 * self.rank)
-        z, real = self.pairs.batch(self._rows(batch), stage.resolution, self.device)
+        z, real = self.pairs.batch(self.rows_of(len(self.pairs.z), batch, self.seed), stage.resolution, self.device)
         if stage.adversarial:
             losses = self._adversarial_step(z, real, draw, stage)
         else:
             losses = self._paired_step(z, real, stage)
         self.images += batch
-        self._update_average(stage)
+        # half-life of 5,000 images, less at the start of a stage
+        self.update_average(batch, min(5000.0, max(0.1 * (self.images - stage.start), 1.0)))
         return losses
 
     def batch_of(self, stage: Stage) -> int:
         """Images per step of all ranks together: half in the adversarial stage, which needs many steps."""
         return self.batch // 2 if stage.adversarial else self.batch
 
-    def _rows(self, batch: int) -> Tensor:
-        """Rows of this rank in this step: every epoch shows each pair once, in an order of its own."""
-        count, share = len(self.pairs.z), batch // self.world
-        first = self.images + self.rank * share
-        rows = []
-        for position in range(first, first + share):
-            epoch = position // count
-            if epoch not in self._orders:
-                order = torch.randperm(count, generator=torch.Generator().manual_seed(self.seed + 1_000_003 * epoch))
-                self._orders = {**{k: v for k, v in self._orders.items() if k >= epoch - 1}, epoch: order}
-            rows.append(self._orders[epoch][position % count])
-        return torch.stack(rows)
-
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16)
-
     def _fake(self, z: Tensor, resolution: int) -> Tensor:
-        with self._autocast():
+        with self.autocast():
             return self.generator.synthesis(self.generator.mapping(z), resolution=resolution).float()
 
     def _paired_step(self, z: Tensor, real: Tensor, stage: Stage) -> dict[str, float]:
@@ -201,7 +177,7 @@ class Trainer:
             texture = texture_loss(fake, real, self.bank)
             losses["texture"] = texture.item()
             loss = loss + self.weights.texture * texture
-        self._descend(self.optimiser_g, loss)
+        self.descend(self.optimiser_g, loss)
         return losses
 
     def _adversarial_step(self, z: Tensor, real: Tensor, draw: torch.Generator, stage: Stage) -> dict[str, float]:
@@ -215,78 +191,19 @@ class Trainer:
         fakes = self._fake(torch.cat([z, fresh]), stage.resolution)
         pixel = pixel_loss(fakes[: len(z)], real)
         losses["pixel"] = pixel.item()
-        # One pass of the discriminator serves both networks: the generator's gradient arrives at `shown_fakes`, and
-        # both updates use the weights from before the step.
-        shown_fakes = fakes.detach().requires_grad_(True)
-        with self._autocast():
-            on_fake, features = self.discriminator(shown_fakes, features=True)
-            on_real, targets = self.discriminator(real, features=True)
-        feature = feature_loss([f[: len(z)] for f in features], [t.detach() for t in targets])
-        fooled = F.softplus(-on_fake).mean()
-        judgement = self.weights.feature * feature + adversarial_weight * fooled
-        (gradient,) = torch.autograd.grad(judgement, shown_fakes, retain_graph=True)
-        judged = F.softplus(on_fake).mean() + F.softplus(-on_real).mean()
-        self._descend(self.optimiser_d, judged)
-        self._descend(self.optimiser_g, pixel_weight * pixel + (gradient * fakes).sum())
-        losses |= {"feature": feature.item(), "fooled": fooled.item(), "judged": judged.item()}
-        losses["real_sign"] = on_real.sign().mean().item()
+
+        def guide(fooled: Tensor, features: list[Tensor], targets: list[Tensor]) -> Tensor:
+            feature = feature_loss([f[: len(z)] for f in features], [t.detach() for t in targets])
+            losses["feature"] = feature.item()
+            return self.weights.feature * feature + adversarial_weight * fooled
+
+        losses |= self.move(fakes, real, guide, also=pixel_weight * pixel)
         if shown // self.batch_of(stage) % R1_EVERY == 0:
-            r1 = r1_penalty(self.discriminator, real[: len(real) // 2])
-            self._descend(self.optimiser_d, r1 * (R1_GAMMA / 2 * R1_EVERY))
-            losses["r1"] = r1.item()
+            losses["r1"] = self.penalise(real[: len(real) // 2], R1_GAMMA)
         return losses
-
-    def _descend(self, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-        optimiser.zero_grad()
-        loss.backward()
-        average_gradients(p for group in optimiser.param_groups for p in group["params"])
-        optimiser.step()
-
-    @torch.no_grad()
-    def _update_average(self, stage: Stage) -> None:
-        """Exponential average of the synthesis, with a half-life of 5,000 images (less at the start of a stage)."""
-        half_life = min(5000.0, max(0.1 * (self.images - stage.start), 1.0))
-        weight = 1 - 0.5 ** (self.batch_of(stage) / half_life)
-        for ours, theirs in zip(
-            self.average.synthesis.parameters(), self.generator.synthesis.parameters(), strict=True
-        ):
-            ours.lerp_(theirs, weight)
-
-    @torch.no_grad()
-    def pictures(self, z: Tensor, resolution: int | None = None) -> Tensor:
-        """(N, z_dim) -> (N, 3, R, R) of the averaged generator, in float32."""
-        network = self.average
-        parts = z.to(self.device).split(50)
-        return torch.cat([network.synthesis(network.mapping(part), resolution=resolution) for part in parts])
-
-    def state(self) -> tuple[dict[str, Tensor], dict[str, int]]:
-        """Everything that the next steps depend on: (tensors by name, counts)."""
-        tensors: dict[str, Tensor] = {}
-        for prefix, network in self._networks().items():
-            tensors |= {f"{prefix}/{name}": value for name, value in network.state_dict().items()}
-        for prefix, optimiser in (("adam_g", self.optimiser_g), ("adam_d", self.optimiser_d)):
-            for index, moments in optimiser.state_dict()["state"].items():
-                tensors |= {f"{prefix}/{index}/{name}": value for name, value in moments.items()}
-        return tensors, {"images": self.images}
 
     def load_state(self, tensors: dict[str, Tensor], counts: dict[str, int]) -> None:
         """The inverse of `state`."""
-        self.images = counts["images"]
-        stage = self.plan.at(self.images)
-        self._start_optimisers(stage.adversarial and self.images > stage.start)
-        for prefix, network in self._networks().items():
-            network.load_state_dict(_below(tensors, prefix))
-        for prefix, optimiser in (("adam_g", self.optimiser_g), ("adam_d", self.optimiser_d)):
-            moments: dict[int, dict[str, Tensor]] = {}
-            for name, value in _below(tensors, prefix).items():
-                index, moment = name.split("/")
-                moments.setdefault(int(index), {})[moment] = value
-            optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
-
-    def _networks(self) -> dict[str, nn.Module]:
-        return {"generator": self.generator, "average": self.average, "discriminator": self.discriminator}
-
-
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors named `prefix/...`, without the prefix."""
-    return {name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
+        stage = self.plan.at(counts["images"])
+        self._start_optimisers(stage.adversarial and counts["images"] > stage.start)
+        super().load_state(tensors, counts)

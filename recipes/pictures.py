@@ -12,10 +12,11 @@ import torch
 
 from data.command import run
 from data.images import sheet, to_tensor, to_uint8, write_image
-from directions.attributes import ATTRIBUTES, Measurer
+from directions.attributes import ATTRIBUTES
 from directions.edit import edit, load_named
 from directions.pictures import edit_caption, strip
 from directions.render import Renderer
+from directions.scorer import Measurer
 from hairnet import load_network
 from synth import latents, load_generator
 from synth.heads import Head, render

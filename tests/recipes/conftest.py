@@ -21,9 +21,10 @@ def faces(tmp_path_factory):
 def train_twice(faces, checkout, tmp_path):
     """Runs a recipe's command for 4 steps, then again, which must change no byte; returns the file and what it said."""
 
-    def run(recipe: str) -> tuple[Path, str]:
+    def run(recipe: str, *more: str, renders: Path = faces) -> tuple[Path, str]:
         out = tmp_path / f"{recipe}.safetensors"
-        flags = [f"--renders={faces}", f"--out={out}", f"--state={tmp_path / 'state'}", "--steps=4", "--batch=8"]
+        flags = [f"--renders={renders}", f"--out={out}", f"--state={tmp_path / 'state'}", "--steps=4", "--batch=8"]
+        flags += more
         command = [sys.executable, "-m", f"recipes.{recipe}", *flags]
         done = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

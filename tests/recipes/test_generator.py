@@ -20,11 +20,12 @@ import torch
 from data.files import sha256
 from data.shards import read_arrays
 from recipes import factors, generator, generator_data
-from recipes.generator_losses import gabor_bank, pixel_loss, r1_penalty, texture_loss
+from recipes.generator_losses import gabor_bank, pixel_loss, texture_loss
 from recipes.generator_plan import parse_plan
 from recipes.generator_training import Trainer, code_basis, premap
 from synth import latents, load_generator
 from synth.networks import Generator
+from synth.training.game import r1_penalty
 
 TOY: dict[str, Any] = dict(
     paired="16:0.032,32:0.032", adversarial=0.032, batch=16, channel_base=256, channel_max=16, discriminator_base=256,
@@ -133,7 +134,7 @@ def kill_the_first_worker() -> None:
 
 
 def test_a_run_with_other_flags_does_not_resume(renders: Path, undisturbed: Path) -> None:
-    with pytest.raises(ValueError, match="other flags"):
+    with pytest.raises(ValueError, match="a training with seed 0, not 1"):
         generator.main(renders, out=undisturbed, **{**TOY, "seed": 1})
 
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from data.weights import load_network
 from faces import load_embedder
 from recipes.figures import embeddings, retrieval_figures
-from recipes.identity import KINDS, ArcFace, factors_of, train_embedder
+from recipes.identity import KINDS, ArcFace, factors_of, looks_of, train_embedder
 from recipes.renders import Plan, load_set, write_set
 from recipes.training import Schedule
 
@@ -21,6 +21,13 @@ from recipes.training import Schedule
 def renders(tmp_path_factory):
     folder = tmp_path_factory.mktemp("people")
     write_set(Plan("people", heads=8, wigs=3, poses=2, size=32, first=0, shard_size=48), folder, workers=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wigs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wigs")
+    write_set(Plan("wigs", heads=8, wigs=1, poses=2, size=32, first=0, shard_size=16), folder, workers=1)
     return folder
 
 
@@ -55,10 +62,10 @@ def test_without_margin_the_loss_is_the_cosine_softmax():
 
 
 @pytest.mark.parametrize("kind", ["embedder-loss", "hair"])
-def test_the_command_trains_and_saves_a_network_that_loads(renders, checkout, tmp_path, kind):
+def test_the_command_trains_and_saves_a_network_that_loads(renders, wigs, checkout, tmp_path, kind):
     out = tmp_path / f"{kind}.safetensors"
     flags = [f"--kind={kind}", f"--renders={renders}", f"--out={out}", f"--state={tmp_path / 'state'}"]
-    command = [sys.executable, "-m", "recipes.identity", *flags, "--steps=3", "--batch=8"]
+    command = [sys.executable, "-m", "recipes.identity", *flags, f"--wigs={wigs}", "--steps=3", "--batch=8"]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
     assert done.returncode == 0 and "rank_1" in done.stdout, done.stderr
     config = load_network(out)[1]
@@ -73,25 +80,39 @@ def test_the_two_identity_networks_differ_in_architecture_persons_and_seed():
     assert not set(persons[scores.persons]) & set(persons[losses.persons])
 
 
-@pytest.mark.parametrize("column", ["person", "hair"])
-def test_factors_are_those_of_the_renders_standardised(column):
-    factors = factors_of(column, np.arange(40), first=100).numpy()
+def test_factors_are_those_of_the_renders_standardised():
+    factors = factors_of(np.arange(40), first=100).numpy()
     assert np.abs(factors.mean(0)).max() < 1e-4 and (factors.std(0) < 1.01).all() and np.isfinite(factors).all()
     plan = Plan("people", heads=40, wigs=2, poses=1, size=32, first=100, shard_size=8)
-    group, name = ("identity", "skin") if column == "person" else ("hair", "lightness")
-    values = np.empty(40)
+    skin = np.empty(40)
     for number in range(80):
-        head, person, hair = plan.head(number)
-        values[person if column == "person" else hair] = getattr(getattr(head, group), name)
-    correlation = [abs(np.corrcoef(values, column_)[0, 1]) for column_ in factors.T if column_.std() > 0]
-    assert max(correlation) > 0.9999
+        head, person, _ = plan.head(number)
+        skin[person] = head.identity.skin
+    assert max(abs(np.corrcoef(skin, column)[0, 1]) for column in factors.T if column.std() > 0) > 0.9999
 
 
-def test_a_training_brings_renders_of_one_class_together(renders, tmp_path):
+def test_looks_are_those_of_the_hairstyles_that_people_wear(renders, wigs):
+    looks = looks_of(np.arange(8), wigs).numpy()
+    assert np.isfinite(looks).all() and np.abs(looks.mean(0)).max() < 1e-4 and (looks.std(0) < 1.01).all()
+    assert np.array_equal(looks_of(np.array([3, 5]), wigs).numpy(), looks[[3, 5]])
+    plan = Plan("people", heads=8, wigs=3, poses=2, size=32, first=0, shard_size=48)
+    lightness = np.empty(8)
+    for number in range(24):
+        head, _, hair = plan.head(number)
+        lightness[hair] = head.hair.lightness
+    assert max(abs(np.corrcoef(lightness, column)[0, 1]) for column in looks.T if column.std() > 0) > 0.9999
+
+
+def test_fewer_wigs_than_hairstyles_are_refused(renders, wigs):
+    with pytest.raises(ValueError, match="hairstyles"):
+        looks_of(np.arange(9), wigs)
+
+
+def test_a_training_brings_renders_of_one_class_together(renders, wigs, tmp_path):
     data = load_set(renders, "people", ("image", "hair"))
 
     def gap(folder: str, schedule: Schedule) -> float:
-        embedder, record = train_embedder(KINDS["hair"], renders, tmp_path / folder, schedule)
+        embedder, record = train_embedder(KINDS["hair"], renders, wigs, tmp_path / folder, schedule)
         assert record["classes"] == 6
         figures = retrieval_figures(embeddings(embedder.eval(), data["image"]), data["hair"])
         return figures["mean_genuine"] - figures["mean_impostor"]
@@ -103,7 +124,7 @@ def test_a_training_brings_renders_of_one_class_together(renders, tmp_path):
 def test_a_set_of_too_few_persons_is_refused(tmp_path):
     write_set(Plan("people", heads=3, wigs=1, poses=2, size=32, first=0, shard_size=6), tmp_path, workers=1)
     with pytest.raises(ValueError, match="at least 4"):
-        train_embedder(KINDS["embedder"], tmp_path, tmp_path, Schedule(1, 2, 1e-3, 0))
+        train_embedder(KINDS["embedder"], tmp_path, tmp_path, tmp_path, Schedule(1, 2, 1e-3, 0))
 
 
 def test_retrieval_figures_of_perfect_and_of_random_embeddings():

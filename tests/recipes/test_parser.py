@@ -1,32 +1,56 @@
 """The parser's recipe from end to end on a toy budget, and its figures."""
 
 import numpy as np
+import pytest
 import torch
 
 from data.weights import load_network
 from faces import load_parser
 from faces.labels import LABEL
 from recipes.figures import confusion, parsing_figures
+from recipes.generated import main as generate
 from recipes.parser import class_weights, parsing_loss, train_parser
-from recipes.renders import load_set
+from recipes.renders import Plan, load_set, write_set
 from recipes.training import Schedule
 
 
-def test_the_command_trains_saves_and_resumes_to_the_same_bytes(train_twice):
-    out, said = train_twice("parser")
+@pytest.fixture(scope="module")
+def heads(tmp_path_factory):
+    """Renders of the generator's size."""
+    folder = tmp_path_factory.mktemp("heads")
+    write_set(Plan("faces", heads=12, wigs=1, poses=1, size=64, first=0, shard_size=12), folder, workers=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory):
+    """The generator's pictures with the labels of their renders."""
+    folder = tmp_path_factory.mktemp("generated")
+    generate(out=folder, images=12, shard_size=12, workers=1)
+    return folder
+
+
+def test_the_command_trains_saves_and_resumes_to_the_same_bytes(train_twice, heads, generated):
+    out, said = train_twice("parser", f"--generated={generated}", renders=heads)
     assert "held-out renders: {'hair_iou'" in said
     config = load_network(out)[1]
     assert config["kind"] == "parser" and config["recipe"]["steps"] == 4
     assert 0 <= config["recipe"]["held_out"]["mean_iou"] <= 1
-    assert load_parser(out, device="cpu").input_size == 32
+    assert 0 <= config["recipe"]["held_out_generated"]["mean_iou"] <= 1
+    assert load_parser(out, device="cpu").input_size == 64
 
 
-def test_a_training_learns_its_renders(faces, tmp_path):
-    parser, record = train_parser(faces, tmp_path, Schedule(steps=40, batch=8, rate=6e-3, seed=0))
-    data = load_set(faces, "faces", ("image", "labels"))
+def test_a_training_learns_its_renders(heads, generated, tmp_path):
+    parser, record = train_parser(heads, generated, tmp_path, Schedule(steps=40, batch=8, rate=6e-3, seed=0))
+    data = load_set(heads, "faces", ("image", "labels"))
     figures = parsing_figures(confusion(parser.labels, data["image"], data["labels"]))
     assert figures["pixel_accuracy"] > 0.5, figures
     assert record["loss"] < 4.5
+
+
+def test_pictures_of_two_sizes_are_refused(faces, generated, tmp_path):
+    with pytest.raises(ValueError, match="one size"):
+        train_parser(faces, generated, tmp_path, Schedule(steps=1, batch=8, rate=1e-3, seed=0))
 
 
 def test_the_loss_is_smallest_at_the_truth_and_ignores_what_is_hidden():

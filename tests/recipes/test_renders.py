@@ -53,6 +53,18 @@ def test_faces_carry_labels_pose_and_landmarks(tmp_path):
     assert (np.diff(data["yaw"].reshape(4, 2), axis=1) != 0).all()
 
 
+def test_wigs_are_the_hairstyles_of_people_on_one_mannequin(tmp_path):
+    plan = Plan("wigs", heads=3, wigs=1, poses=2, size=32, first=100, shard_size=6)
+    heads = [plan.head(number) for number in range(3)]
+    assert all(head.identity == heads[0][0].identity and head.scene == heads[0][0].scene for head, *_ in heads)
+    worn = {hair: head.hair for head, _, hair in (PEOPLE.head(number) for number in range(10))}
+    assert all(head.hair == worn[hair] for head, _, hair in heads)
+    write_set(plan, tmp_path, workers=1)
+    data = load_set(tmp_path, "wigs", ("image", "alpha", "hair", "yaw"))
+    assert data["hair"].tolist() == [0, 0, 1, 1, 2, 2] and data["yaw"].tolist() == [0, 22.5] * 3
+    assert data["alpha"].shape == (6, 32, 32) and data["alpha"].max() == 255
+
+
 def test_a_resumed_set_has_the_same_bytes(people, tmp_path):
     write_set(PEOPLE, tmp_path, workers=1)
     gone = shard_path(tmp_path, 1)
