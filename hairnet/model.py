@@ -25,6 +25,7 @@ from hairnet.mix import Take
 from hairnet.network import Network, arch_of, new_network
 from hairnet.portraits import Portrait, Result
 from hairnet.split import face_part, find_points, hair_part, masks_of, resize
+from hairnet.steering import FILE, Steering, load_steering
 from hairnet.subrtova import read_hulls, read_published
 from synth import load_generator
 from synth.formats import is_own
@@ -39,10 +40,11 @@ class HairNet:
     detected when None. An embedding is (N, embedding) and can be kept: `decode` mixes kept ones at will.
     """
 
-    def __init__(self, network: Network, generator: Any, config: dict[str, Any]) -> None:
+    def __init__(self, network: Network, generator: Any, config: dict[str, Any], file: Path | None = None) -> None:
         self.network = network.eval().requires_grad_(False)
         self.generator = generator
         self.config = config
+        self.file = file
 
     @property
     def device(self) -> torch.device:
@@ -129,6 +131,13 @@ class HairNet:
         return Result(photo, made.crop, generated, ws, made)
 
     @cached_property
+    def steering(self) -> Steering:
+        """Directions in the hair embedding: those beside the network's file; ValueError or OSError without any."""
+        if self.file is None:
+            raise ValueError(f"this network has no file, and so no {FILE} beside it: load it by load_network")
+        return load_steering(self.file.with_name(FILE), self)
+
+    @cached_property
     def _landmarks(self) -> PoseNetwork:
         return load_pose_network("builtin", self.device)
 
@@ -178,7 +187,7 @@ def load_network(
             f"{file} was trained with another generator than {generator or named['name']}: "
             f"give the one whose sha256 is {named['sha256']}"
         )
-    return HairNet(network.to(device).to(memory_format=torch.channels_last), G, config)
+    return HairNet(network.to(device).to(memory_format=torch.channels_last), G, config, file)
 
 
 def _load_published(file: Path, device: torch.device, generator: str | Path | None) -> HairNet:
@@ -196,7 +205,7 @@ def _load_published(file: Path, device: torch.device, generator: str | Path | No
         )
     config = {"kind": "hairnet", "arch": "subrtova", "network": network.config.asdict(), "split": LANDMARKS}
     config |= {"generator": {"name": str(generator or file), "sha256": G.sha256}, "recipe": {"file": str(file)}}
-    return HairNet(network.to(device).to(memory_format=torch.channels_last), G, config)
+    return HairNet(network.to(device).to(memory_format=torch.channels_last), G, config, file)
 
 
 def _filled(arch: str, fields: dict[str, Any], tensors: dict[str, Tensor]) -> Network:
