@@ -1,0 +1,197 @@
+"""Transfer on photos in the wild: does every photo go through, is the person still the same, what does it look like?
+
+    python -m benchmarks.photos                                  # the photos of shared/material, three donors each
+    python -m benchmarks.photos --faces folder --donors a.jpg,b.jpg --identity w600k.onnx
+
+Every photo gets the hair of every donor. Counted: finished transfers, refusals (one sentence each) and faults (anything
+else; there must be none). Identity: cosine between the embeddings of the photo's face and of the same face found again
+in the finished photo, by an ArcFace network that nothing here was trained on; once as `hairnet.transfer` writes it and
+once with `--blend none`, where the network's own picture stands for the face. Sheets: one row per photo, the photo
+first, then each donor's hair on it; look at them, a figure does not see a bald patch.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from data.command import run
+from data.files import write_json
+from data.images import read_image, sheet, write_image
+from data.progress import Progress
+from faces.align import align_at
+from faces.detect import chosen, detect
+from faces.onnx import OnnxNetwork
+from faces.parsing import load_parser
+from hairnet.canvas import scaled
+from hairnet.model import Portrait, load_network
+from hairnet.transfer import photos_of
+
+MATERIAL = Path(__file__).resolve().parents[2] / "shared/material"
+FACES = f"{MATERIAL / 'photos'},{MATERIAL / 'aligned'}"
+WIGS = ("photos/stablehair-ref-2.jpg", "photos/stablehair-id-1.jpg", "aligned/celebahq-28083.jpg")  # pink, curls, long
+DONORS = ",".join(str(MATERIAL / name) for name in WIGS)
+CELL, ROWS = 300, 8  # px and photos of a sheet
+# ArcFace's places of the five points in its 112 px crop, as insightface publishes them.
+ARCFACE = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]])
+MEAN, STD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
+
+
+@dataclass
+class Tally:
+    """What happened to all pairs."""
+
+    finished: int = 0
+    refused: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    blended: list[float] = field(default_factory=list)  # cosines
+    generated: list[float] = field(default_factory=list)
+
+    def figures(self) -> dict[str, object]:
+        return {
+            "finished": self.finished,
+            "refused": len(self.refused),
+            "faults": len(self.faults),
+            "seconds per transfer, median": round(float(np.median(self.seconds)), 2) if self.seconds else None,
+            "identity with blending, median cosine": middle(self.blended),
+            "identity with blending, 10th percentile": middle(self.blended, 10),
+            "identity without blending, median cosine": middle(self.generated),
+        }
+
+
+def middle(values: list[float], percent: float = 50) -> float | None:
+    return round(float(np.percentile(values, percent)), 3) if values else None
+
+
+class Identity:
+    """An ArcFace network that takes ArcFace's five-point crop, normalised as ImageNet is (MobileFaceNet's way)."""
+
+    def __init__(self, path: Path) -> None:
+        self.network = OnnxNetwork(path).eval()
+
+    @torch.no_grad()
+    def __call__(self, photo: Image.Image, points: np.ndarray) -> np.ndarray:
+        """(D,) of unit length for the face of `photo` at `points` (5,2)."""
+        crop = (np.asarray(arcface_crop(photo, points), np.float32) / 255 - MEAN) / STD
+        vector = self.network(torch.from_numpy(crop.transpose(2, 0, 1).copy())[None])[0].numpy()
+        return vector / np.linalg.norm(vector)
+
+
+def arcface_crop(photo: Image.Image, points: np.ndarray) -> Image.Image:
+    """The 112 px crop whose five points lie where ArcFace wants them, by the best similarity (Umeyama, 1991)."""
+    source, target = np.asarray(points, np.float64), ARCFACE
+    a, b = source - source.mean(0), target - target.mean(0)
+    u, s, vt = np.linalg.svd(a.T @ b)
+    flip = np.diag([1.0, np.sign(np.linalg.det(u @ vt))])
+    rotation = u @ flip @ vt  # row vectors: target = scale * source @ rotation
+    scale = (s * np.diag(flip)).sum() / np.square(a).sum()
+    back = rotation.T / scale
+    offset = source.mean(0) - target.mean(0) @ back
+    if scale < 0.5:  # a large photo is reduced first, as a warp alone would alias
+        reduced = (max(1, round(photo.width * scale * 2)), max(1, round(photo.height * scale * 2)))
+        ratio = reduced[0] / photo.width
+        photo, back, offset = photo.resize(reduced, Image.Resampling.LANCZOS), back * ratio, offset * ratio
+    coefficients = (back[0, 0], back[1, 0], offset[0], back[0, 1], back[1, 1], offset[1])
+    return photo.transform((112, 112), Image.Transform.AFFINE, coefficients, Image.Resampling.BICUBIC)
+
+
+def found_again(photo: Image.Image, points: np.ndarray) -> np.ndarray:
+    """Five points of the face of `photo` that lies where `points` (5,2) say; those themselves when none is found."""
+    faces = detect(photo)
+    x, y = (max(0, int(v)) for v in points.mean(0))
+    try:
+        return faces.points[chosen(faces, *photo.size, f"{x},{y}")]
+    except ValueError:
+        return points
+
+
+def cell(pixels: np.ndarray) -> np.ndarray:
+    return np.rint(scaled(pixels, CELL)).clip(0, 255).astype(np.uint8)
+
+
+def main(
+    *,
+    faces: str = FACES,
+    donors: str = DONORS,
+    network: str = "builtin",
+    parser: str = "builtin",
+    identity: Path = MATERIAL / "weights/MobileFaceNet.onnx",
+    out: Path = Path("runs/benchmarks/photos"),
+) -> None:
+    """Puts the hair of every donor on every photo; prints counts, identity and time, writes sheets to look at.
+
+    Args:
+        faces: folders of photos, separated by commas
+        donors: photos whose hair is worn, separated by commas
+        network: "builtin" or a hairnet.safetensors
+        parser: "builtin" or a file that faces.load_parser takes
+        identity: ArcFace network as ONNX that takes ImageNet-normalised 112 px crops; without the file no cosines
+        out: folder for the sheets (photos-1.png, ...) and photos.json
+    """
+    judge, net = load_parser(parser), load_network(network)
+    same = Identity(identity) if identity.is_file() else None
+    wigs = [Portrait(align_at(*_face(Path(name))), judge) for name in donors.split(",")]
+    paths = [path for folder in faces.split(",") for path in photos_of(Path(folder))]
+    columns = len(wigs) + 1
+    tally, rows, captions = Tally(), [], []
+    for path in Progress(paths, unit="photo"):
+        try:
+            photo, points = _face(path)
+            person = Portrait(align_at(photo, points), judge)
+        except (ValueError, OSError) as error:
+            tally.refused += [str(error)] * len(wigs)
+            continue
+        rows.append(cell(person.canvas.pixels))
+        captions.append(path.name)
+        before = same(photo, points) if same else None
+        for donor in wigs:
+            started = time.monotonic()
+            try:
+                result = net.wear(donor, person)
+            except Exception as error:  # the very thing that is counted here
+                tally.faults.append(f"{path.name}: {type(error).__name__}: {error}")
+                rows.append(np.zeros((CELL, CELL, 3), np.uint8))
+                captions.append("fault")
+                continue
+            tally.seconds.append(time.monotonic() - started)
+            tally.finished += 1
+            rows.append(cell(result.composite.picture))
+            cosine = ""
+            if same is not None:
+                tally.blended.append(float(before @ same(result.photo, found_again(result.photo, points))))
+                plain = net.wear(donor, person, "none").photo
+                tally.generated.append(float(before @ same(plain, found_again(plain, points))))
+                cosine = f"{tally.blended[-1]:.2f}, generated {tally.generated[-1]:.2f}"
+            captions.append(cosine)
+        start = (len(rows) - 1) // (ROWS * columns) * ROWS * columns
+        page = sheet(np.stack(rows[start:]), columns, captions[start:])
+        write_image(page, out / f"photos-{1 + start // (ROWS * columns)}.png")
+    for title, sentences in (("refused", tally.refused), ("fault", tally.faults)):
+        for sentence in sorted(set(sentences)):
+            print(f"{title}: {sentence}")
+    figures = tally.figures()
+    write_json(out / "photos.json", {"photos": len(paths), "donors": len(wigs)} | figures)
+    print(
+        f"{len(paths)} photos, {len(wigs)} donors: " + ", ".join(f"{name} {value}" for name, value in figures.items())
+    )
+    print(f"sheets in {out}")
+
+
+def _face(path: Path) -> tuple[Image.Image, np.ndarray]:
+    """A photo and the five points of its most central face; refusals name the file."""
+    photo = read_image(path)
+    found = detect(photo)
+    try:
+        return photo, found.points[chosen(found, *photo.size)]
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+if __name__ == "__main__":
+    run(main)
