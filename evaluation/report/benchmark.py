@@ -1,0 +1,104 @@
+"""The report's section on the benchmark with ground truth: all methods side by side (files: docs/benchmark.md)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from data.files import read_json
+from evaluation.report import html
+
+METHODS = ("truth", "copy-face", "paste", "hairnet")  # shown in this order, any others behind them
+HARDER = (
+    "easy",
+    "medium",
+    "hard",
+    "long-to-short",
+    "short-to-long",
+    "bald",
+    "hat",
+    "fringe",
+    "asymmetric",
+    "extreme-yaw",
+)
+WATCHED = ("identity", "hair_iou", "perceptual_whole")  # told bucket by bucket
+
+
+def methods_in(folder: Path) -> dict[str, dict[str, Any]]:
+    """The reports of a benchmark's folder by method, in the order of the tables."""
+    found = {}
+    for path in sorted(folder.glob("*.json")):
+        content = read_json(path)
+        if isinstance(content, dict) and "method" in content and "overall" in content:
+            found[str(content["method"])] = content
+    order = [name for name in METHODS if name in found] + [name for name in found if name not in METHODS]
+    return {name: found[name] for name in order}
+
+
+def section(folder: Path) -> str:
+    """Tables of all methods and the pictures of the last one; empty where no benchmark was run."""
+    methods = methods_in(folder)
+    if not methods:
+        return ""
+    first = next(iter(methods.values()))
+    triples = first["overall"]["triples"]
+    rows = [
+        [means(name, about), *[cell(method["overall"]["figures"].get(name)) for method in methods.values()]]
+        for name, about in first["metrics"].items()
+    ]
+    last = list(methods)[-1]
+    return html.section(
+        "Against ground truth",
+        html.paragraph(
+            f"{triples:,} fixed triples of a person, a hair donor and the true picture of that person with that hair, "
+            "rendered. Means with 95 % intervals; arrows say which way is better. The truth itself and two simple "
+            "methods (the untouched face, the pasted hair) show what the figures mean."
+        ),
+        warning(first),
+        html.table(["", *methods], rows, None),
+        *[bucket_table(methods, name, first["metrics"][name]) for name in WATCHED if name in first["metrics"]],
+        html.picture(folder / str(methods[last].get("picture", f"{last}.png")), f"Best, median and worst of {last}."),
+    )
+
+
+def bucket_table(methods: dict[str, dict[str, Any]], metric: str, about: dict[str, str]) -> str:
+    """One metric, bucket by bucket."""
+    present = [name for name in HARDER if all(name in method["buckets"] for method in methods.values())]
+    if not present:
+        return ""
+    rows = []
+    for name in present:
+        parts = [method["buckets"][name] for method in methods.values()]
+        rows.append([f"{name} ({parts[0]['triples']})", *[cell(part["figures"].get(metric)) for part in parts]])
+    return f"<h3>{html.escape(means(metric, about))}, by kind</h3>" + html.table(["", *methods], rows, None)
+
+
+def means(name: str, about: dict[str, str]) -> str:
+    """A metric's name in words, with its direction."""
+    arrow = "↑" if about.get("better") == "higher" else "↓"
+    unit = f", {about['unit']}" if about.get("unit") else ""
+    return f"{name.replace('_', ' ')}{unit} {arrow}"
+
+
+def cell(figure: dict[str, Any] | None) -> str:
+    """A mean with its interval."""
+    if not figure or figure.get("mean") is None:
+        return "–"
+    if not figure.get("ci95"):
+        return digits(figure["mean"])
+    return html.interval(digits(figure["mean"]), *map(digits, figure["ci95"]))
+
+
+def digits(value: float) -> str:
+    """Three digits that say something."""
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
+
+
+def warning(report: dict[str, Any]) -> str:
+    """Says when the list or the pictures are not those of the published version."""
+    if report.get("list_as_stated", True) and report.get("pictures_as_stated", True):
+        return ""
+    return html.paragraph(
+        "A part of the list, or pictures whose bytes differ from the stated ones: these figures do not compare with "
+        "those of the whole benchmark.", "warn"
+    )  # fmt: skip
