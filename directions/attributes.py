@@ -1,4 +1,5 @@
-"""What is measured on a face picture. An attribute is a function of crops with a unit: a new one is one more line.
+"""What is measured on a face picture. An attribute is a function of crops with a unit: a new one is one more entry here
+or a file of one's own (directions.own).
 
 Every function gives one number for each crop, NaN where it cannot be measured (no face found; hardly any hair).
 """
@@ -9,86 +10,51 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from data.images import to_tensor
-from directions import hair
+from directions import face, hair
 from directions.crops import Crops
-from faces.detect import detect_batch
-from faces.parsing import load_parser
-from faces.pose import yaw_from_points
-
-SKIN, NOSE, GLASSES, MOUTH = 1, 2, 3, 10  # CelebAMask-HQ's numbers of the classes
-
-# The nose's place between eyes (0) and mouth (1) says how far the face looks down; faces differ in it as well. Linear
-# regression on MTCNN's points of 1022 renders with pitches of up to 13 degrees: mean error 4.2 degrees, r = 0.71.
-PITCH_PER_SHARE, LEVEL_SHARE = 94.7, 0.574
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """A unit, and what gives (N,) numbers in it."""
+    """A unit, what gives (N,) numbers in it, and what they mean."""
 
     unit: str
     measure: Callable[[Crops], np.ndarray]
+    definition: str = ""
+
+
+# name -> attribute; the order is that of columns and reports
+MEASURED = {
+    "yaw": Attribute("deg", face.yaw, "turn of the head, positive: to the image's right"),
+    "hair_length": Attribute("% of image height", hair.length, "from the eye line down to where 95 % of the hair ends"),
+    "hair_volume": Attribute("% of image area", hair.volume, "area of the hair"),
+    "hair_lightness": Attribute("CIE L*", hair.lightness, "mean lightness of the hair"),
+    "hair_greyness": Attribute("% of white", hair.greyness, "10 L* / (C* + 10) of the hair's mean colour"),
+    "hair_hue": Attribute("deg of hue", hair.hue, "CIELAB hue angle of the hair's mean colour: 40 red, 85 blond"),
+    "hair_curliness": Attribute("% of gradient", hair.curliness, "how little the hair's texture runs one way"),
+    "hair_fringe": Attribute("% of forehead", hair.fringe, "forehead that hair covers"),
+    "baldness": Attribute("% of crown", hair.baldness, "crown that is skin"),
+    "pitch": Attribute("deg", face.pitch, "nod of the head, positive: down"),
+    "roll": Attribute("deg", face.roll, "lean of the head, positive: to the image's right"),
+    "mouth_open": Attribute("% of image area", face.mouth_open, "area of the open mouth"),
+    "smile": Attribute(
+        "% of eye distance", face.smile, "how far the corners of the mouth lie above its upper lip's edge"
+    ),
+    "glasses": Attribute("% of image area", face.glasses, "area of the glasses"),
+    "skin_lightness": Attribute("CIE L*", face.skin_lightness, "mean lightness of face and nose"),
+}
+ATTRIBUTES = ("yaw", "hair_length", "hair_volume", "hair_lightness")  # which get a direction unless others are asked
+OF_HAIR = (*(name for name in MEASURED if name.startswith("hair_")), "baldness")
+# What has to stay the same within a pair: the turn of the head changes the texture and the fringe that one sees.
+HAIR_ATTRIBUTES = ("hair_length", "hair_volume", "hair_lightness", "hair_greyness", "hair_fringe")
+DECIMALS = 1  # in captions and tables
 
 
 def others(name: str) -> list[str]:
     """What an edit of an attribute holds fixed unless told otherwise: all else, since dark hair often comes with dark
     skin; but hair does not hold hair, for its measures go together."""
-    of_hair = (*HAIR_ATTRIBUTES, "baldness")
-    return [other for other in MEASURED if other != name and not (name in of_hair and other in of_hair)]
-
-
-def pitch(crops: Crops) -> np.ndarray:
-    """Degrees, positive when the face looks down."""
-    points = crops.points.astype(np.float64)
-    eyes, mouth = points[:, :2].mean(axis=1), points[:, 3:].mean(axis=1)
-    down = mouth - eyes
-    share = ((points[:, 2] - eyes) * down).sum(axis=1) / np.maximum((down**2).sum(axis=1), 1e-9)
-    return PITCH_PER_SHARE * (share - LEVEL_SHARE)
-
-
-# name -> attribute; the order is that of columns and reports
-MEASURED = {
-    "yaw": Attribute("deg", lambda crops: yaw_from_points(crops.points)),
-    "hair_length": Attribute("% of image height", hair.length),
-    "hair_volume": Attribute("% of image area", hair.volume),
-    "hair_lightness": Attribute("CIE L*", hair.lightness),
-    "hair_saturation": Attribute("% of colour", hair.saturation),
-    "hair_fringe": Attribute("% of forehead", hair.fringe),
-    "baldness": Attribute("% of crown", hair.baldness),
-    "pitch": Attribute("deg", pitch),
-    "mouth_open": Attribute("% of image area", lambda crops: crops.area(MOUTH)),
-    "glasses": Attribute("% of image area", lambda crops: crops.area(GLASSES)),
-    "skin_lightness": Attribute("CIE L*", lambda crops: crops.colour(SKIN, NOSE)[:, 0]),
-}
-ATTRIBUTES = ("yaw", "hair_length", "hair_volume", "hair_lightness")  # which get a direction unless others are asked
-HAIR_ATTRIBUTES = tuple(name for name in MEASURED if name.startswith("hair_"))
-DECIMALS = 1  # in captions and tables
-BATCH = 32  # pictures per pass: fixed, since a network's last bits may change with the batch
-
-
-class Measurer:
-    """Measures pictures in this process: `measurer(images)` -> {attribute: (N,) float32}.
-
-    `parser`: "builtin" or a path; `device`: where the parser runs, None = cuda if there is one (the detector always
-    runs on the CPU).
-    """
-
-    def __init__(self, parser: str = "builtin", device: str | None = None):
-        self.parser = load_parser(parser, device)
-        self.device = next(self.parser.parameters()).device
-
-    def __call__(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """(N, H, W, 3) uint8 -> {attribute: (N,) float32}, NaN where not measurable."""
-        parts = [measure(self._read(images[start : start + BATCH])) for start in range(0, len(images), BATCH)]
-        return {name: np.concatenate([part[name] for part in parts]) for name in MEASURED}
-
-    def _read(self, images: np.ndarray) -> Crops:
-        with torch.inference_mode():
-            labels = self.parser.labels(to_tensor(images).to(self.device)).cpu().numpy()
-        return Crops(images, labels, detect_batch(images))
+    return [other for other in MEASURED if other != name and not (name in OF_HAIR and other in OF_HAIR)]
 
 
 def measure(crops: Crops) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ renders and what measures are arguments: any picture maker and any scorer will d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from directions.curve import Curve, rising_curve
 from directions.instruments import Instruments
 from directions.linear import bootstrap_interval, held_out
-from directions.measured import MeasuredFaces
+from directions.spaces import Coded
 
 CALIBRATED = 48  # held-out samples that are edited, rendered and measured
 PLACES = (1, 10, 30, 50, 70, 90, 99)  # percentiles of the samples' scores
@@ -43,6 +43,12 @@ class Calibration:
         return self.curve is not None and self.step_95[0] > 0
 
     @property
+    def leak_rms(self) -> float:
+        """Root mean square of the leakage into all other attributes, SD per SD."""
+        slopes = np.array([leak["slope"] for leak in self.leakage.values()])
+        return float(np.sqrt(np.nanmean(slopes**2))) if np.isfinite(slopes).any() else float("nan")
+
+    @property
     def figures(self) -> dict[str, Any]:
         """All numbers, for reports."""
         return {
@@ -55,29 +61,32 @@ class Calibration:
             "response": self.response,
             "samples": len(self.images),
             "leakage": self.leakage,
+            "leak_rms": self.leak_rms,
         }
 
 
 def calibrate_on(
-    sample: MeasuredFaces,
+    known: Coded,
     attribute: str,
     vector: np.ndarray,
     slope: np.ndarray,
     intercept: float,
     tools: Instruments,
 ) -> Calibration:
-    """Calibrates a unit `vector` on some held-out faces, over the scores `slope` @ w + `intercept` of all faces.
+    """Calibrates a unit `vector` on some held-out faces, over the scores `slope` @ code + `intercept` of all faces.
 
     ValueError when the attribute does not rise along the vector.
     """
-    scores = sample.w.astype(np.float64) @ slope + intercept
+    sample = known.faces
+    scores = known.codes.astype(np.float64) @ slope + intercept
     places = np.percentile(scores, PLACES)
     gain = float(slope @ vector)
     if gain <= 0 or places[0] == places[-1]:
         raise ValueError("its linear models contradict each other, so it is not linear in w")
     chosen = np.flatnonzero(held_out(sample.seeds) & np.isfinite(sample.columns[attribute]))[:CALIBRATED]
-    w, score = sample.w[chosen], scores[chosen]
-    calibration = calibrate(w, score, gain, places, vector, attribute, sample.sd, tools)
+    tools = replace(tools, render=known.space.render)
+    start, score = known.start(chosen), scores[chosen]
+    calibration = calibrate(start, score, gain, places, known.space.lift(vector), attribute, sample.sd, tools)
     if not calibration.works:
         raise ValueError("moving along it has no measurable effect on rendered faces")
     return calibration

@@ -3,7 +3,7 @@
 The ways are vectors in W. `normal`: that of the SVM, which InterFaceGAN goes along. `whitened`: the normal of an SVM on
 whitened w, taken back to W. `covariance`: the covariance of w times the normal of the SVM. `regression`: the covariance
 times the slope of a ridge regression. `conditional`: `covariance` with other attributes held fixed, as directions.fit
-does.
+does. `in Z`, `in S` and so on: the conditional way in other spaces (directions.spaces).
 
 Beside them stand random steps from each face. `random, as long`: in any direction, as long as one SD of the attribute
 is along `covariance`; most directions of W do nothing. `random, as visible`: likely steps (of the covariance of w) that
@@ -12,6 +12,7 @@ change pixels as much as that.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +24,20 @@ from data.images import write_image
 from data.shards import Shards
 from directions.attributes import MEASURED, others
 from directions.calibrate import CALIBRATED, Calibration, calibrate_on
-from directions.fit import kept_slopes, parse_attributes
+from directions.fit import parse_attributes
+from directions.fitting import kept_slopes
 from directions.instruments import Instruments
 from directions.likeness import DESCRIPTORS, Describer, likeness, one_sd_apart
-from directions.linear import LinearFit, bootstrap_interval, fit_linear, held_out, svm_normal
+from directions.linear import LinearFit, bootstrap_interval, fit_linear, held_out
 from directions.measured import MeasuredFaces, open_faces
 from directions.pictures import caption, strip
 from directions.pool import MeasuringPool
 from directions.report import aligned
-from directions.vectors import distance, edit_vector
+from directions.scorer import Scorer
+from directions.spaces import Coded, Space, coded, in_w, open_space
+from directions.vectors import distance, edit_vector, ways
 
+SPACES = "Z,W+coarse,W+middle,W+fine,S"
 RANDOM_SEED = 0
 SCALES = np.arange(1, 11) / 20  # of the way from one face towards another
 
@@ -41,9 +46,13 @@ def main(
     faces: Path,
     *,
     attribute: str = "yaw",
+    spaces: str = SPACES,
     out: Path | None = None,
     generator: str = "builtin",
     parser: str = "builtin",
+    pose: str = "builtin",
+    check: bool = False,
+    own: str = "",
     identity: str = "builtin",
     workers: int | None = None,
     device: str | None = None,
@@ -55,69 +64,91 @@ def main(
     Args:
         faces: folder of shards that directions.measure has measured
         attribute: what to change
+        spaces: further spaces with commas between them, each with its conditional vector: Z, S, W+coarse, W+4-7
         out: folder for the results; None: "directions" beside the folder of faces
         generator: "builtin" or the checkpoint that made the faces
         parser: "builtin" or the path of the face parser that measured them
+        pose: as for directions.measure
+        check: as for directions.measure
+        own: as for directions.measure
         identity: "builtin" or the path of a face embedder, which tells how much edits change the person
         workers: processes that measure; None: one per core
         device: cpu or cuda; None: cuda if there is one
     """
+    scorer = Scorer(parser, pose, check, own)
     names = parse_attributes(attribute, "--attribute")
     if len(names) != 1:
         raise ValueError(f"--attribute is {attribute!r}, but it is one of {', '.join(MEASURED)}")
     folder = out or faces.parent / "directions"
     check_folder_place(folder)
-    sample, _, render = open_faces(Shards(faces), generator, parser, device)
-    with MeasuringPool(parser, device, workers) as measure:
+    sample, _, render = open_faces(Shards(faces), generator, scorer, device)
+    wanted = [open_space(one.strip(), render, sample.psi) for one in spaces.split(",") if one.strip()]
+    with MeasuringPool(scorer, device, workers) as measure:
         tools = Instruments(render, measure, Describer(identity, device=device))
-        figures, picture = compare(sample, names[0], tools)
+        figures, picture = compare(sample, names[0], tools, wanted)
     write_json(folder / f"compare-{names[0]}.json", figures)
     write_image(picture, folder / f"compare-{names[0]}.png")
     print(f"for one SD of {names[0]}:\n{comparison(figures)}")
 
 
-def compare(sample: MeasuredFaces, name: str, tools: Instruments) -> tuple[dict[str, Any], Any]:
-    """({way: figures}, a picture of one face along every way)."""
-    known = np.isfinite(sample.columns[name])
-    w, values, test = sample.w[known], sample.columns[name][known], held_out(sample.seeds[known])
+def compare(
+    sample: MeasuredFaces, name: str, tools: Instruments, spaces: Sequence[Space] = ()
+) -> tuple[dict[str, Any], Any]:
+    """({way: figures}, a picture of one face along every way); `spaces`: further ones than W.
+
+    A way along which the attribute does not rise has the reason instead of figures, under "failed".
+    """
+    figures: dict[str, Any] = {}
+    strips: list[tuple[str, Calibration]] = []
+    here = in_w(sample, tools.render)
+    for known in (here, *(coded(sample, space) for space in spaces)):
+        train, fit, vectors = _ways(known, name)
+        if known is not here:
+            vectors = {f"in {known.space.name}": vectors["conditional"]}
+        for way, vector in vectors.items():
+            try:
+                found = calibrate_on(known, name, vector, fit.ridge, fit.ridge_intercept, tools)
+            except ValueError as reason:
+                figures[way] = {"failed": str(reason)}
+                continue
+            length = sample.sd[name] / found.step
+            figures[way] = _figures(found) | {
+                "length_per_sd": length,
+                "distance_per_sd": length * distance(train, vector),
+                "likeness": likeness(found, sample.sd[name], tools.describe),
+                "pixels": _pixel_change(*(found.images[:, place] for place in one_sd_apart(found, sample.sd[name]))),
+                "auc": fit.figures["auc"],
+            }
+            strips.append((way, found))
+    if "failed" in figures["covariance"]:
+        raise ValueError(f"{name} cannot be compared: {figures['covariance']['failed']}")
+    figures |= _random(sample.w[held_out(sample.seeds)], figures["covariance"], tools)
+    captions = [
+        [f"{way}: measured {caption(name, value)}" for value in found.measured[name][0]] for way, found in strips
+    ]
+    return figures, strip(np.stack([found.images[0] for _, found in strips]), captions)
+
+
+def _ways(known: Coded, name: str) -> tuple[np.ndarray, LinearFit, dict[str, np.ndarray]]:
+    """(training codes (N, d), linear models, {way: unit vector (d,)}) of an attribute."""
+    rows = np.flatnonzero(np.isfinite(known.faces.columns[name]))
+    w, values, test = known.codes[rows], known.faces.columns[name][rows], held_out(known.faces.seeds[rows])
     threshold = 0.0 if name == "yaw" else float(np.median(values[~test]))
     fit = fit_linear(w, values, test, threshold)
-    slopes = kept_slopes(sample, others(name))
-    figures: dict[str, Any] = {}
-    rows, captions = [], []
-    for way, vector in ways(w[~test], values[~test] > threshold, fit, slopes).items():
-        found = calibrate_on(sample, name, vector, fit.ridge, fit.ridge_intercept, tools)
-        length = sample.sd[name] / found.step
-        figures[way] = _figures(found) | {
-            "length_per_sd": length,
-            "distance_per_sd": length * distance(w[~test], vector),
-            "likeness": likeness(found, sample.sd[name], tools.describe),
-            "pixels": _pixel_change(*(found.images[:, place] for place in one_sd_apart(found, sample.sd[name]))),
-        }
-        rows.append(found.images[0])
-        captions.append([f"{way}: measured {caption(name, value)}" for value in found.measured[name][0]])
-    figures |= _random(w[test], figures["covariance"], tools)
-    return figures, strip(np.stack(rows), captions)
-
-
-def ways(w: np.ndarray, high: np.ndarray, fit: LinearFit, slopes: np.ndarray) -> dict[str, np.ndarray]:
-    """{way: unit vector (d,)} from training samples `w` (N, d), those `high`, and `slopes` (K, d) to hold fixed."""
-    values, axes = np.linalg.eigh(np.cov(w.T.astype(np.float64)))
-    root = axes * np.sqrt(np.maximum(values, values[-1] * 1e-6))  # whitened x -> w
-    white = svm_normal((w - w.mean(axis=0)) @ np.linalg.inv(root).T, high, fit.figures["C"])
-    return {
-        "normal": fit.normal / np.linalg.norm(fit.normal),
-        "whitened": root @ white / np.linalg.norm(root @ white),
-        "covariance": edit_vector(w, fit.normal)[0],
-        "regression": edit_vector(w, fit.ridge)[0],
-        "conditional": edit_vector(w, fit.normal, slopes)[0],
-    }
+    train, nothing = w[~test], np.zeros((0, w.shape[1]))
+    found = ways(train, values[~test] > threshold, fit.normal, fit.figures["C"], nothing)
+    found["regression"] = edit_vector(train, fit.ridge)[0]
+    found["conditional"] = edit_vector(train, fit.normal, kept_slopes(known, others(name)))[0]
+    return train, fit, found
 
 
 def comparison(figures: dict[str, Any]) -> str:
     """A line for every way."""
     rows = [["way", "RMS leak", "largest leak", "edit error", "length", "distance", *DESCRIPTORS]]
     for way, found in figures.items():
+        if "failed" in found:
+            rows.append([f"{way}: {found['failed']}", *[""] * (len(rows[0]) - 1)])
+            continue
         numbers = [""] * 5
         if "leak_rms" in found:
             worst, slope = found["leak_largest"]
@@ -131,8 +162,7 @@ def _figures(found: Calibration) -> dict[str, Any]:
     """What a calibration says, with its leakage summed up."""
     leaks = {name: leak["slope"] for name, leak in found.leakage.items() if np.isfinite(leak["slope"])}
     worst = max(leaks, key=lambda name: abs(leaks[name]))
-    rms = np.sqrt(np.mean(np.square(list(leaks.values()))))
-    return found.figures | {"leak_rms": rms, "leak_largest": (worst, leaks[worst])}
+    return found.figures | {"leak_largest": (worst, leaks[worst])}
 
 
 def _random(w: np.ndarray, edit: dict[str, Any], tools: Instruments) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What attributes are functions of: FFHQ-aligned crops with their labels and the five points of the faces.
+"""What attributes are functions of: FFHQ-aligned crops with their labels, landmarks and the angles of the heads.
 
 In such crops the eyes lie on a fixed line and the head has a fixed size, so lengths and places need no other reference.
 """
@@ -21,15 +21,28 @@ class Crops:
 
     images: np.ndarray  # (N, H, W, 3) uint8 RGB
     labels: np.ndarray  # (N, H, W) uint8, CelebAMask-HQ's order
-    points: np.ndarray  # (N, 5, 2) pixels: eyes, nose, mouth corners, image-left first; NaN where no face was found
+    landmarks: np.ndarray  # (N, 68, 2) pixels, iBUG's order, image-left first; NaN where not known
+    angles: np.ndarray  # (N, 3) degrees: yaw, pitch, roll; NaN where no face was found
 
     def __post_init__(self) -> None:
         assert self.images.shape[:3] == self.labels.shape, f"{self.images.shape} and {self.labels.shape} differ"
+        assert self.landmarks.shape[1:] == (68, 2) and self.angles.shape[1:] == (3,)
 
     @cached_property
     def lab(self) -> np.ndarray:
         """(N, H, W, 3) CIELAB."""
         return cielab(self.images)
+
+    @cached_property
+    def eye_distance(self) -> np.ndarray:
+        """(N,) pixels between the middles of the eyes."""
+        return np.linalg.norm(self._eyes[1] - self._eyes[0], axis=1)
+
+    def heights(self, *landmarks: int) -> np.ndarray:
+        """(N, K) pixels from the line of the eyes down to landmarks, at right angles to it."""
+        across = (self._eyes[1] - self._eyes[0]) / np.maximum(self.eye_distance, 1e-9)[:, None]
+        down = np.stack([-across[:, 1], across[:, 0]], axis=1)
+        return ((self.landmarks[:, list(landmarks)] - self._eyes[0][:, None]) * down[:, None]).sum(axis=2)
 
     def area(self, *classes: int) -> np.ndarray:
         """(N,) percent of the image area that is of one of the classes."""
@@ -50,4 +63,10 @@ class Crops:
         height, width = self.labels.shape[1:]
         rows = slice(round(top * height), round(bottom * height))
         columns = slice(round(left * width), round(right * width))
-        return Crops(self.images[:, rows, columns], self.labels[:, rows, columns], self.points)
+        return Crops(self.images[:, rows, columns], self.labels[:, rows, columns], self.landmarks, self.angles)
+
+    @cached_property
+    def _eyes(self) -> tuple[np.ndarray, np.ndarray]:
+        """(N, 2) middles of the eyes, image-left first."""
+        points = self.landmarks.astype(np.float64)
+        return points[:, 36:42].mean(axis=1), points[:, 42:48].mean(axis=1)

@@ -17,6 +17,7 @@ from data.weights import WEIGHTS
 from directions.curve import Curve
 
 BUILTIN = WEIGHTS / "directions"
+SPACES = r"Z|W|S|W\+\d{1,2}-\d{1,2}|[a-z]\w*"  # the last: of encoders from elsewhere
 
 
 class HasSha256(Protocol):
@@ -40,14 +41,14 @@ class Direction:
 
     attribute: str
     unit: str
-    space: str  # "W": one vector for all layers
-    vector: np.ndarray  # (w_dim,) float64, unit length: covariance of w times `normal`
+    space: str  # of directions.spaces; "W": one vector for all layers, "W+0-3": for these
+    vector: np.ndarray  # (d,) float64, unit length, d that of the space; figures["way"] says how it was made
     step: float  # attribute units per unit length along `vector`, measured on re-rendered samples
     curve: Curve  # from score to value, measured on re-rendered samples; its ends are the reach of edits
-    normal: np.ndarray  # (w_dim,) float64, of the linear SVM, not normalised
+    normal: np.ndarray  # (d,) float64, of the linear SVM, not normalised
     intercept: float
     threshold: float  # attribute units: where the SVM splits the samples
-    ridge: np.ndarray  # (w_dim,) float64, score per unit of w; scores are values as far as w is linear
+    ridge: np.ndarray  # (d,) float64, score per unit of w; scores are values as far as w is linear
     ridge_intercept: float
     sd: float  # attribute units, of all samples
     value_range: tuple[float, float]  # attribute units: percentiles 1 and 99 of all samples
@@ -107,8 +108,9 @@ def load_direction(path_or_name: str | Path, generator: HasSha256) -> Direction:
             f"{path} belongs to the generator {direction.generator[:12]}, not to {generator.sha256[:12]}: "
             "fit directions for this generator with `python -m directions.fit`"
         )
-    if len(direction.vector) != generator.w_dim:
-        raise ValueError(f"{path} has {len(direction.vector)} dimensions, the generator {generator.w_dim}: fit it anew")
+    width = generator.w_dim if direction.space.startswith("W") else len(direction.vector)
+    if len(direction.vector) != width:
+        raise ValueError(f"{path} has {len(direction.vector)} dimensions, the generator {width}: fit it anew")
     return direction
 
 
@@ -142,7 +144,8 @@ def _read(path: Path) -> Direction:
         and all(isinstance(content[name], str) for name in ("attribute", "unit", "generator", "seeds"))
         and isinstance(content["scorer"], dict)
         and isinstance(content["figures"], dict)
-        and content["space"] == "W"
+        and isinstance(content["space"], str)
+        and re.fullmatch(SPACES, content["space"]) is not None
     )
     damaged = f"{path} is a damaged direction: make it again with `python -m directions.fit`"
     if not sound or abs(math.hypot(*content["vector"]) - 1) > 1e-6:

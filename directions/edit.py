@@ -15,11 +15,15 @@ import torch
 from data.command import run
 from data.files import check_file_place, write_json
 from data.images import check_image_path, write_image
-from directions.attributes import DECIMALS, MEASURED, Measurer
+from directions.aim import aim_along
+from directions.attributes import DECIMALS, MEASURED
 from directions.direction import Direction, load_direction
+from directions.measured import MeasuredFaces
 from directions.pictures import caption, edit_caption, strip
 from directions.render import Renderer
-from synth import latents, load_generator
+from directions.scorer import Measurer, Scorer
+from directions.spaces import drawn, layers_of, mapped, open_space
+from synth import load_generator
 from synth.seeds import check_psi
 
 MOST_STEPS = 100  # pictures in a strip
@@ -34,15 +38,18 @@ def main(
     generator: str = "builtin",
     directions: str = "builtin",
     parser: str = "builtin",
+    pose: str = "builtin",
+    own: str = "",
+    search: bool = True,
     psi: float = 0.7,
     out: Path = Path("strip.png"),
     device: str | None = None,
 ) -> None:
     """Shows one face at several values of an attribute, and measures what came out.
 
-    The present value is estimated from w: a linear score, fitted by ridge regression, and the direction's measured
-    curve from scores to values. --to moves to absolute values, --by by amounts. Writes a strip of pictures, and the
-    figures as JSON beside it.
+    The face is moved along the direction, rendered and measured until the asked value is reached; with --search false
+    it goes where the direction's mean curve from a linear score to the value says. --to moves to absolute values, --by
+    by amounts. Writes a strip of pictures, and the figures as JSON beside it.
 
     Args:
         seed: of the face
@@ -52,6 +59,9 @@ def main(
         generator: "builtin" or a checkpoint
         directions: "builtin" or a folder that directions.fit has written
         parser: "builtin" or the path of a face parser, for measuring
+        pose: as for directions.measure
+        own: as for directions.measure
+        search: move, render and measure until the value is reached; false: go where the direction's mean curve says
         psi: truncation of the face towards the mean: 1 none, 0 the mean face; -2 to 2
         out: picture to write, .png, .jpg or .webp
         device: cpu or cuda; None: cuda if there is one
@@ -65,39 +75,66 @@ def main(
     check_psi(psi)
     check_image_path(out, "--out")
     check_file_place(out)
+    scorer = Scorer(parser, pose, own=own)
     network = load_generator(generator, device)
     direction = load_named(attribute, directions, network)
-    w = network.mapping(latents([seed], network.z_dim).to(network.w_avg.device), psi=psi)[:, 0]
-    start = float(direction.estimate(w.cpu().numpy())[0])
+    space = open_space(direction.space, Renderer(network), psi)
+    face = seeded(seed, network, psi)
+    code = space.codes(face)
+    begin = space.start(code, face, np.arange(1))
+    measure = Measurer(scorer, device)
+    estimate = float(direction.estimate(code)[0])
+    present = float(measure(space.render(begin))[attribute][0])
+    start = present if search and np.isfinite(present) else estimate
     wanted = values if to is not None else start + values
     check_reach(wanted, direction, flag, text or "", start)
-    measure = Measurer(parser, device)
-    edited = edit(w.expand(len(values), -1), direction, torch.from_numpy(wanted - start))
-    images = Renderer(network)(edited.cpu().numpy())
-    measured = measure(images)
-    moved = zip(wanted - start, measured[attribute], strict=True)
+    if search:
+        aimed = aim_along(direction, space, code, begin, wanted[None], measure)
+        lengths, (low, high) = aimed.lengths[0], aimed.reach[0]
+    else:
+        lengths, (low, high) = direction.length_to(code, wanted), direction.curve.values[[0, -1]]
+    images = space.render((begin + lengths[:, None] * space.lift(direction.vector)).astype(np.float32))
+    measured = measure(images)[attribute]
+    moved = zip(wanted - start, measured, strict=True)
     write_image(strip(images[None], [[edit_caption(attribute, amount, found) for amount, found in moved]]), out)
-    low, high = direction.curve.values[[0, -1]]
     rows = []
-    print(f"seed {seed} has an estimated {caption(attribute, start)}; edits reach from {low:.0f} to {high:.0f}")
-    for value, goal, found in zip(values, wanted, measured[attribute], strict=True):
+    known = "measured" if search and np.isfinite(present) else "estimated"
+    print(f"seed {seed} has {known} {caption(attribute, start)}; edits of it reach from {low:.0f} to {high:.0f}")
+    for value, goal, found in zip(values, wanted, measured, strict=True):
         note = "" if low <= goal <= high else "   beyond the reach"
         print(f"{flag[2:]} {value:+.{DECIMALS}f}  ->  measured {caption(attribute, found)}{note}")
         rows.append({"to": goal, "by": goal - start, "measured": found})
-    figures = {"seed": seed, "psi": psi, "attribute": attribute, "unit": direction.unit, "estimated": start}
-    figures |= {"reach": [low, high], "pictures": rows}
+    figures = {"seed": seed, "psi": psi, "attribute": attribute, "unit": direction.unit, "estimated": estimate}
+    figures |= {"measured": present, "search": search, "reach": [low, high], "pictures": rows}
     write_json(out.with_suffix(".json"), figures)
+
+
+def seeded(seed: int, generator: Any, psi: float) -> MeasuredFaces:
+    """The face of a seed, nothing measured on it."""
+    w = mapped(drawn(np.array([seed]), generator.z_dim), generator, psi)
+    return MeasuredFaces(np.array([seed]), w, {}, generator.sha256, psi, {})
 
 
 def edit(ws: torch.Tensor, direction: Direction, by: float | torch.Tensor) -> torch.Tensor:
     """Moves codes by an amount in the direction's attribute unit, from their estimated values; differentiable in `ws`.
 
-    `ws` (N, w_dim) or (N, num_ws, w_dim), all layers moving alike; `by` one number or (N,). The way back is `-by`.
+    `ws` (N, w_dim) or (N, num_ws, w_dim), all layers moving alike, or those of the direction's space, such as W+0-3;
+    for directions in other spaces (N, d) codes of theirs. `by` one number or (N,). The way back is `-by`.
     """
-    w = ws.detach().reshape(len(ws), -1, ws.shape[-1]).mean(dim=1).cpu().numpy()
+    moving = torch.ones(ws.shape[1:-1], device=ws.device)
+    if direction.space.startswith("W+"):
+        if ws.ndim != 3:
+            raise ValueError(
+                f"a direction in {direction.space} moves layers, and ws of shape {tuple(ws.shape)} has none"
+            )
+        first, last = layers_of(direction.space, ws.shape[1])
+        moving[:first], moving[last + 1 :] = 0, 0
+    rows = ws.detach().reshape(len(ws), -1, ws.shape[-1])
+    w = (rows * moving.reshape(1, -1, 1)).sum(dim=1).div(moving.sum()).cpu().numpy()
     amount = torch.as_tensor(by).detach().cpu().numpy().astype(np.float64)
     lengths = torch.as_tensor(direction.length_to(w, direction.estimate(w) + amount)).to(ws)
-    return ws + lengths.reshape(-1, *[1] * (ws.ndim - 1)) * torch.as_tensor(direction.vector).to(ws)
+    steps = lengths.reshape(-1, *[1] * (ws.ndim - 1)) * torch.as_tensor(direction.vector).to(ws)
+    return ws + moving.unsqueeze(-1).to(ws) * steps
 
 
 def check_reach(wanted: np.ndarray, direction: Direction, flag: str, text: str, start: float) -> None:

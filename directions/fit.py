@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,21 +17,22 @@ from data.command import run
 from data.files import check_folder_place, read_json, write_json
 from data.images import write_image
 from data.shards import Shards
-from directions.attributes import ATTRIBUTES, MEASURED, others
+from directions.attributes import ATTRIBUTES, MEASURED
 from directions.boundary import read_boundary
-from directions.calibrate import Calibration, calibrate_on
+from directions.calibrate import Calibration
 from directions.direction import Direction, load_direction, save_direction
+from directions.fitting import LEAST, fit_direction
 from directions.instruments import Instruments
-from directions.likeness import Describer, likeness
-from directions.linear import LinearFit, fit_linear, held_out, ridge_slope, svm_normal
+from directions.likeness import Describer
 from directions.measured import MeasuredFaces, open_faces
 from directions.pictures import caption, strip
 from directions.pool import MeasuringPool
 from directions.report import REPORT, matrix, table, write_report
-from directions.vectors import distance, edit_vector
+from directions.scorer import Scorer
+from directions.spaces import coded, open_space
 
 SHOWN = 6  # samples in the picture
-HALVES_SEED = 0
+VERSION = 2  # of the fit: directions of an earlier one are made anew
 
 
 def main(
@@ -40,8 +41,13 @@ def main(
     attributes: str = ",".join(ATTRIBUTES),
     keep: str | None = None,
     out: Path | None = None,
+    space: str = "W",
+    way: Literal["least", "covariance", "whitened", "normal"] = "least",
     generator: str = "builtin",
     parser: str = "builtin",
+    pose: str = "builtin",
+    check: bool = False,
+    own: str = "",
     identity: str = "builtin",
     band: float = 1.0,
     boundary: Path | None = None,
@@ -59,8 +65,14 @@ def main(
         keep: names of attributes that edits hold fixed, with commas between them; "" none; None: all that are measured,
             except that hair does not hold hair
         out: folder for the results; None: "directions" beside the folder of faces
+        space: W, Z, S, or layers of W+: W+coarse, W+middle, W+fine, W+4-7
+        way: the edit vector: covariance (of codes, times the SVM's normal), whitened (the normal in whitened codes),
+            normal (InterFaceGAN's), or least: that of the three which leaks least into other attributes
         generator: "builtin" or the checkpoint that made the faces
         parser: "builtin" or the path of the face parser that measured them
+        pose: as for directions.measure
+        check: as for directions.measure
+        own: as for directions.measure
         identity: "builtin" or the path of a face embedder, which tells how much edits change the person
         band: share of the training faces that the SVM sees, those farthest from its threshold, above 0 up to 1
         boundary: .npy file with the vector to go along, made elsewhere, for one attribute; None: an own one, by the SVM
@@ -72,8 +84,10 @@ def main(
         out or faces.parent / "directions",
         attributes=attributes,
         keep=keep,
+        space=space,
+        way=way,
         generator=generator,
-        parser=parser,
+        scorer=Scorer(parser, pose, check, own),
         identity=identity,
         band=band,
         boundary=boundary,
@@ -94,8 +108,10 @@ def fit_directions(
     *,
     attributes: str = ",".join(ATTRIBUTES),
     keep: str | None = None,
+    space: str = "W",
+    way: str = LEAST,
     generator: str = "builtin",
-    parser: str = "builtin",
+    scorer: Scorer | None = None,
     identity: str = "builtin",
     band: float = 1.0,
     boundary: Path | None = None,
@@ -112,18 +128,21 @@ def fit_directions(
     if boundary is not None and len(names) != 1:
         raise ValueError(f"--boundary is of one attribute, but --attributes has {len(names)}: name the one")
     check_folder_place(out)
-    sample, network, render = open_faces(Shards(faces), generator, parser, device)
-    given = None if boundary is None else read_boundary(boundary, network.w_dim)
+    scorer = scorer or Scorer()
+    sample, network, render = open_faces(Shards(faces), generator, scorer, device)
+    known = coded(sample, open_space(space, render, sample.psi))
+    given = None if boundary is None else read_boundary(boundary, known.codes.shape[1])
     describe = Describer(identity, device=device)
-    settings = (band, kept, describe.sha256, None if given is None else given.tolist())
-    report: dict[str, Any] = {"faces": len(sample.seeds), "psi": sample.psi, "directions": {}, "failed": {}}
-    with MeasuringPool(parser, device, workers) as measure:
+    settings = (VERSION, known.space.name, way, band, kept, describe.sha256, None if given is None else given.tolist())
+    report: dict[str, Any] = {"faces": len(sample.seeds), "psi": sample.psi, "space": known.space.name}
+    report |= {"directions": {}, "failed": {}}
+    with MeasuringPool(scorer, device, workers) as measure:
         tools = Instruments(render, measure, describe)
         for name in names:
             direction = _done(out / f"{name}.json", network, sample, settings)
             if direction is None:
                 try:
-                    direction, calibration = fit_direction(sample, name, tools, band, kept, given)
+                    direction, calibration = fit_direction(sample, name, tools, band, kept, given, known, way)
                 except ValueError as reason:
                     report["failed"][name] = str(reason)
                     continue
@@ -138,67 +157,6 @@ def fit_directions(
     return read_json(out / REPORT)
 
 
-def fit_direction(
-    sample: MeasuredFaces,
-    name: str,
-    tools: Instruments,
-    band: float = 1.0,
-    keep: list[str] | None = None,
-    boundary: np.ndarray | None = None,
-) -> tuple[Direction, Calibration]:
-    """The calibrated direction of one attribute; ValueError with the reason when the faces do not give one.
-
-    `band`: see fit_linear; `keep`: names of what edits hold fixed, None: those of attributes.others; `boundary`:
-    (w_dim,) unit vector to go along as it is instead of an own one.
-    """
-    values = sample.columns[name]
-    known = np.isfinite(values)
-    if known.sum() < 2:
-        raise ValueError(f"it was measured on {known.sum()} of {len(values)} faces")
-    w, values, seeds = sample.w[known], values[known], sample.seeds[known]
-    test = held_out(seeds)
-    threshold = 0.0 if name == "yaw" else float(np.median(values[~test]))
-    fit = fit_linear(w, values, test, threshold, band)
-    kept = others(name) if keep is None else [other for other in keep if other != name]
-    if boundary is not None:
-        kept = []
-    slopes = kept_slopes(sample, kept)
-    vector, removed = edit_vector(w[~test], fit.normal, slopes) if boundary is None else (boundary, 0.0)
-    calibration = calibrate_on(sample, name, vector, fit.ridge, fit.ridge_intercept, tools)
-    assert calibration.curve is not None
-    sd = sample.sd[name]
-    figures = fit.figures | calibration.figures | {"keeps": kept, "removed": removed, "drop_rate": 1 - known.mean()}
-    figures |= {
-        "likeness": likeness(calibration, sd, tools.describe),
-        "distance_per_sd": sd / calibration.step * distance(w[~test], vector),
-        "halves_cosine": _halves_cosine(w[~test], values[~test] > threshold, fit, slopes),
-    }
-    direction = Direction(
-        attribute=name,
-        unit=MEASURED[name].unit,
-        space="W",
-        vector=vector,
-        step=calibration.step,
-        curve=calibration.curve,
-        normal=fit.normal,
-        intercept=fit.intercept,
-        threshold=threshold,
-        ridge=fit.ridge,
-        ridge_intercept=fit.ridge_intercept,
-        sd=sd,
-        value_range=tuple(np.percentile(values.astype(np.float64), [1, 99]).tolist()),
-        accuracy=fit.figures["accuracy"],
-        balanced_accuracy=fit.figures["balanced_accuracy"],
-        n=len(values),
-        generator=sample.generator,
-        psi=sample.psi,
-        seeds=f"{sample.seeds.min()}-{sample.seeds.max()}",
-        scorer=sample.scorer,
-        figures=figures,
-    )
-    return direction, calibration
-
-
 def parse_attributes(text: str, flag: str) -> list[str]:
     """Text such as yaw,hair_length -> the names, each once; ValueError naming the flag for one that is not measured."""
     names = [name.strip() for name in text.split(",") if name.strip()]
@@ -206,16 +164,6 @@ def parse_attributes(text: str, flag: str) -> list[str]:
         if name not in MEASURED:
             raise ValueError(f"{flag} has {name!r}, but what is measured is {', '.join(MEASURED)}")
     return list(dict.fromkeys(names))
-
-
-def kept_slopes(sample: MeasuredFaces, names: list[str]) -> np.ndarray:
-    """(K, w_dim) slopes on w of the attributes that an edit is to leave as they are, from the training faces."""
-    slopes = [np.zeros((0, sample.w.shape[1]))]
-    for name in names:
-        values = sample.columns[name]
-        train = np.isfinite(values) & ~held_out(sample.seeds)
-        slopes.append(ridge_slope(sample.w[train], values[train])[None])
-    return np.concatenate(slopes)
 
 
 def _done(path: Path, generator: Any, sample: MeasuredFaces, settings: tuple) -> Direction | None:
@@ -235,14 +183,6 @@ def _fingerprint(sample: MeasuredFaces, settings: tuple) -> str:
     for array in (sample.seeds, sample.w, *sample.columns.values()):
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
-
-
-def _halves_cosine(w: np.ndarray, labels: np.ndarray, fit: LinearFit, slopes: np.ndarray) -> float:
-    """Cosine between the edit vectors of two random halves of the samples: how far the direction is settled."""
-    order = np.random.RandomState(HALVES_SEED).permutation(len(w))
-    halves = np.array_split(order, 2)
-    vectors = [edit_vector(w[half], svm_normal(w[half], labels[half], fit.figures["C"]), slopes)[0] for half in halves]
-    return float(vectors[0] @ vectors[1])
 
 
 def _picture(name: str, calibration: Calibration) -> Any:

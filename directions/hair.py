@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import binary_erosion, gaussian_filter
 
 from directions.crops import LEAST_AREA, Crops
 
@@ -12,6 +13,8 @@ EYE_LINE = 0.474  # share of the image height at which FFHQ alignment puts the e
 LENGTH_PERCENTILE = 0.95  # of hair pixels by row: single strands below it do not count
 FOREHEAD = (0.36, 0.64, 0.25, 0.40)  # left, right, top, bottom, shares of the side: between the eyes, over the brows
 CROWN = (0.25, 0.75, 0.0, 0.27)  # all above the forehead
+STRAND, CURL = 0.011, 0.016  # shares of the side: blur of the gradients, and the window in which they may agree
+LEAST_CHROMA = 6.0  # C*: hair with less is black, grey or white
 LEAST_SEEN = 0.04  # share of such a box that hair and skin have to cover together: else there is a hat
 
 
@@ -32,11 +35,39 @@ def lightness(crops: Crops) -> np.ndarray:
     return crops.colour(HAIR)[:, 0]
 
 
-def saturation(crops: Crops) -> np.ndarray:
-    """Percent that chroma has in the mean colour of the hair, 100 C* / sqrt(L*^2 + C*^2): 0 is black, grey or white."""
-    lab = crops.colour(HAIR)
-    chroma = np.hypot(lab[:, 1], lab[:, 2])
-    return 100 * chroma / np.maximum(np.hypot(lab[:, 0], chroma), 1e-9)
+def hue(crops: Crops) -> np.ndarray:
+    """CIELAB hue angle of the mean colour, -120 to 240 degrees: 40 red, 60 brown, 85 blond; NaN for grey."""
+    lab = crops.colour(HAIR).astype(np.float64)
+    angle = np.degrees(np.arctan2(lab[:, 2], lab[:, 1]))
+    return np.where(_chroma(lab) >= LEAST_CHROMA, (angle + 120) % 360 - 120, np.nan)
+
+
+def greyness(crops: Crops) -> np.ndarray:
+    """How light the hair is for the little colour it has, 10 L* / (C* + 10): 6 black, 14 blond, 45 grey, 100 white."""
+    lab = crops.colour(HAIR).astype(np.float64)
+    return 10 * lab[:, 0] / (_chroma(lab) + 10)
+
+
+def _chroma(lab: np.ndarray) -> np.ndarray:
+    """(N, 3) CIELAB -> (N,) C*."""
+    return np.hypot(lab[:, 1], lab[:, 2])
+
+
+def curliness(crops: Crops) -> np.ndarray:
+    """100 less how far gradients of lightness run one way around each point of the hair (structure tensor), percent.
+
+    Straight strands give parallel edges, curls give edges of all directions. Of little use where a curl is not much
+    wider than a pixel, as at 64 px.
+    """
+    side = crops.labels.shape[1]
+    sigma, window = side * STRAND, side * CURL
+    lightness = crops.lab[..., 0].astype(np.float64)
+    across, down = (gaussian_filter(lightness, (0, sigma, sigma), order=order) for order in ((0, 0, 1), (0, 1, 0)))
+    inside = binary_erosion(crops.where(HAIR), np.ones((1, 3, 3), bool))
+    xx, yy, xy = (gaussian_filter(part * inside, (0, window, window)) for part in (across**2, down**2, across * down))
+    one_way, total = ((part * inside).sum(axis=(1, 2)) for part in (np.hypot(xx - yy, 2 * xy), xx + yy))
+    enough = inside.mean(axis=(1, 2)) >= LEAST_AREA
+    return np.where(enough, 100 * (1 - one_way / np.maximum(total, 1e-9)), np.nan)
 
 
 def fringe(crops: Crops) -> np.ndarray:

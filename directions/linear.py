@@ -98,7 +98,7 @@ def bootstrap_interval(
 
 def _svm(c: float) -> LinearSVC:
     # The primal problem: its size is that of w, not the number of samples. It needs no random numbers.
-    return LinearSVC(C=c, dual=False, tol=1e-4, max_iter=5000)
+    return LinearSVC(C=c, dual=False, tol=1e-4, max_iter=5000, class_weight="balanced")
 
 
 def _best_c(x: np.ndarray, labels: np.ndarray) -> float:

@@ -18,16 +18,25 @@ from data.command import run
 from data.files import sha256, sweep_temporaries, write_json
 from data.progress import Progress
 from data.shards import Shards, attributes_path, read_arrays, read_attrs, write_arrays
-from data.weights import resolve
-from directions.attributes import BATCH, MEASURED
+from directions.attributes import MEASURED
 from directions.pool import MeasuringPool, join
+from directions.scorer import BATCH, Scorer, stranger
 
 REPORT = "attributes.json"
 COPIED = ("generator_sha256", "psi", "image_size")  # attributes of the shard that its measurements repeat
 PACKAGES = ("torch", "numpy", "facenet-pytorch")
 
 
-def main(faces: Path, *, parser: str = "builtin", workers: int | None = None, device: str | None = None) -> None:
+def main(
+    faces: Path,
+    *,
+    parser: str = "builtin",
+    pose: str = "builtin",
+    check: bool = False,
+    own: str = "",
+    workers: int | None = None,
+    device: str | None = None,
+) -> None:
     """Measures head pose, hair, glasses, mouth and skin of all sampled faces.
 
     Writes a small file beside every shard and attributes.json, with the share of faces that were found. An interrupted
@@ -36,20 +45,24 @@ def main(faces: Path, *, parser: str = "builtin", workers: int | None = None, de
     Args:
         faces: folder of shards that synth.sample has written
         parser: "builtin" or the path of a face parser
+        pose: "builtin", the path of a pose network, or "mtcnn": facenet-pytorch's detector, thirty times slower
+        check: also asks MTCNN, and takes as not measured where it finds no face or another yaw
+        own: Python files with attributes of one's own, with commas between them (see directions/own.py)
         workers: processes of one thread each; None: one per core
-        device: cpu or cuda, for the parser; None: cuda if there is one (the face detector always runs on the CPU)
+        device: cpu or cuda, for the networks; None: cuda if there is one (MTCNN always runs on the CPU)
     """
-    report = measure_shards(faces, parser=parser, workers=workers, device=device)
+    report = measure_shards(faces, Scorer(parser, pose, check, own), workers=workers, device=device)
     if report is not None:
         print(f"a face was found in {report['found']:.1%} of {report['faces']:,} pictures")
 
 
 def measure_shards(
-    folder: Path, parser: str = "builtin", workers: int | None = None, device: str | None = None
+    folder: Path, scorer: Scorer | None = None, workers: int | None = None, device: str | None = None
 ) -> dict[str, Any] | None:
     """Measures every shard that has no measurements; returns the report, None while other processes have work left."""
     shards = Shards(folder)
-    measured_by = sha256(resolve(parser, "parser"))
+    scorer = scorer or Scorer()
+    measured_by = scorer.identity
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     sweep_temporaries(folder)
     missing = []
@@ -57,7 +70,7 @@ def measure_shards(
         if not _measured(path, measured_by) and k % world == rank:
             missing.append(k)
     if missing:
-        with MeasuringPool(parser, device, workers, shards) as pool:
+        with MeasuringPool(scorer, device, workers, shards) as pool:
             _measure(shards, missing, pool, measured_by)
     if not all(_measured(path, measured_by) for path in shards.paths):
         return None
@@ -80,7 +93,7 @@ def summary(shards: Shards) -> dict[str, Any]:
     return report
 
 
-def _measure(shards: Shards, missing: list[int], pool: MeasuringPool, measured_by: str) -> None:
+def _measure(shards: Shards, missing: list[int], pool: MeasuringPool, measured_by: dict[str, str]) -> None:
     """Measures the shards `missing` in order; a file is written as soon as its shard is done."""
     batches = {k: _batches(int(shards.starts[k]), int(shards.starts[k + 1])) for k in missing}
     done = len(shards) - sum(int(shards.starts[k + 1] - shards.starts[k]) for k in missing)
@@ -94,7 +107,7 @@ def _measure(shards: Shards, missing: list[int], pool: MeasuringPool, measured_b
                 bar.update(len(rows))
             shard = shards.paths[k]
             attrs = {name: value for name, value in read_attrs(shard).items() if name in COPIED}
-            attrs |= {"shard_sha256": sha256(shard), "parser_sha256": measured_by, "batch": BATCH}
+            attrs |= {"shard_sha256": sha256(shard), "batch": BATCH} | measured_by
             attrs |= {f"version_{package}": version for package, version in versions.items()}
             attrs |= {f"unit_{name}": attribute.unit for name, attribute in MEASURED.items()}
             seeds = read_arrays(shard, ["seed"])
@@ -106,19 +119,20 @@ def _batches(first: int, last: int) -> list[np.ndarray]:
     return [np.arange(row, min(row + BATCH, last)) for row in range(first, last, BATCH)]
 
 
-def _measured(shard: Path, measured_by: str) -> bool:
-    """Whether a shard has all its measurements; ValueError when they are another shard's or another parser's."""
+def _measured(shard: Path, measured_by: dict[str, str]) -> bool:
+    """Whether a shard has all its measurements; ValueError when they are another shard's or another scorer's."""
     path = attributes_path(shard)
     if not path.exists():
         return False
     there, own = read_attrs(path), read_attrs(shard)
-    if there.get("parser_sha256") != measured_by:
-        raise ValueError(f"{path} was measured with another parser: give that one as --parser or delete the file")
+    if flag := stranger(there, measured_by):
+        raise ValueError(f"{path} was measured with another {flag}: give that one or delete the file")
     columns = read_arrays(path)
     same = all(there.get(name) == own.get(name) for name in COPIED)
     if not same or not np.array_equal(columns.get("seed", np.empty(0)), read_arrays(shard, ["seed"])["seed"]):
         raise ValueError(f"{path} belongs to another shard than {shard.name}: delete it and run the command again")
-    return set(MEASURED) <= set(columns)
+    own_same = all(there.get(name) == digest for name, digest in measured_by.items() if name.startswith("own_"))
+    return set(MEASURED) <= set(columns) and own_same
 
 
 if __name__ == "__main__":

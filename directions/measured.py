@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from data.files import sha256
 from data.shards import Shards, attributes_path, read_attrs
-from data.weights import resolve
 from directions.attributes import MEASURED
 from directions.render import Renderer
+from directions.scorer import OLD, Scorer, stranger
 from synth import load_generator
+
+TOLD = ("version_", "parser_sha256", "pose_sha256", "check", "own_")  # attributes that say what measured
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,30 +35,34 @@ class MeasuredFaces:
 
 
 def read_faces(shards: Shards) -> MeasuredFaces:
-    """All faces of a folder that directions.measure has measured with one parser."""
+    """All faces of a folder that directions.measure has measured in one way."""
     psi, generator = shards.attrs.get("psi"), shards.attrs.get("generator_sha256")
     if not isinstance(psi, float) or not isinstance(generator, str):
         raise ValueError(f"{shards.paths[0]} does not say psi and generator: make it with `python -m synth.sample`")
     columns = {name: shards.attributes(name) for name in MEASURED}
     scored = [read_attrs(attributes_path(path)) for path in shards.paths]
-    if len({attrs.get("parser_sha256") for attrs in scored}) > 1:
-        raise ValueError(f"{shards.folder} was measured with several parsers: delete its *.attributes.h5 and measure")
-    told = [name for name in scored[0] if name.startswith("version_") or name == "parser_sha256"]
-    scorer = {name: scored[0][name] for name in told}
-    return MeasuredFaces(shards.seeds, shards.w, columns, generator, psi, scorer)
+    scorers = [OLD | {name: attrs[name] for name in attrs if name.startswith(TOLD)} for attrs in scored]
+    if len({str(sorted(item for item in told.items() if "version_" not in item[0])) for told in scorers}) > 1:
+        raise ValueError(f"{shards.folder} was measured in several ways: delete its *.attributes.h5 and measure again")
+    return MeasuredFaces(shards.seeds, shards.w, columns, generator, psi, scorers[0])
 
 
-def open_faces(shards: Shards, generator: str, parser: str, device: str | None) -> tuple[MeasuredFaces, Any, Renderer]:
+def open_faces(
+    shards: Shards, generator: str, scorer: Scorer, device: str | None
+) -> tuple[MeasuredFaces, Any, Renderer]:
     """(the faces of a folder, the generator that made them, a renderer of pictures like theirs).
 
-    ValueError when the generator or the parser of a command's flags is not the one that made or measured the faces.
+    ValueError when the generator or the scorer of a command's flags is not the one that made or measured the faces.
     """
     faces = read_faces(shards)
     network = load_generator(generator, device)
     if network.sha256 != faces.generator:
         raise ValueError(f"{shards.folder} was sampled from another generator than {generator}: give it as --generator")
-    if sha256(resolve(parser, "parser")) != faces.scorer.get("parser_sha256"):
-        raise ValueError(f"{shards.folder} was measured with another parser than {parser}: give it as --parser")
+    if flag := stranger(faces.scorer, scorer.identity):
+        raise ValueError(
+            f"{shards.folder} was measured with another {flag}: give that one, or delete its *.attributes.h5 and run "
+            "`python -m directions.measure` again"
+        )
     size = shards.images([0]).shape[1]
     return faces, network, Renderer(network, size, "none" if shards.attrs.get("noise") == "none" else "const")
 

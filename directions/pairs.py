@@ -9,10 +9,18 @@ Every pair is rendered and looked at; those that contradict this are left out, a
     w_face   (N, w_dim) float32    as in the shard
     w_hair   (N, w_dim) float32    the same hair, turned by yaw_gap
     yaw_gap  (N,) float32          degrees, positive: the hair source is turned to the image's right
+and `masks-00017.h5`, a row for each of these pairs,
+    hair, inner  (N, 2, ceil(S * S / 8)) uint8   masks of hair and inner face in face and hair source, at S px,
+                                                 as bits row by row (numpy.unpackbits)
+
+Under torchrun every process takes its share of the shards; the command that finds all of them done writes the report.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +31,17 @@ from data.files import check_folder_place, sweep_temporaries, write_json
 from data.images import write_image
 from data.progress import Progress
 from data.shards import Shards, read_arrays, read_attrs, write_arrays
-from directions.check import GOOD, check_pairs, nearest_strangers, picture, summary
+from directions.check import BLOCK, GOOD, check_pairs, nearest_strangers, picture, summary
 from directions.direction import Direction, fingerprint, load_direction
-from directions.instruments import Instruments
+from directions.instruments import Columns, Instruments
 from directions.likeness import Describer
 from directions.measured import MeasuredFaces, open_faces
 from directions.pool import MeasuringPool
+from directions.scorer import Scorer
 
 REPORT, PICTURE = "report.json", "pairs.png"
-STREAM = 1  # the gaps' own random stream: the seed alone has drawn z
+STREAM = 1  # first of the gaps' own random streams: the seed alone has drawn z
+YAW, LIGHT = "yaw", "light_side"
 
 
 def main(
@@ -40,24 +50,34 @@ def main(
     directions: Path | None = None,
     out: Path | None = None,
     max_yaw_gap: float = 40.0,
+    max_light_gap: float = 0.0,
+    masks: bool = True,
     generator: str = "builtin",
     parser: str = "builtin",
+    pose: str = "builtin",
+    check: bool = False,
+    own: str = "",
     hair: str = "builtin-hair",
     workers: int | None = None,
     device: str | None = None,
 ) -> None:
     """Makes misaligned pairs with the same hair out of sampled faces, and leaves out those that look otherwise.
 
-    Writes for every shard pairs-00000.h5 and checked-00000.h5 (what was measured on each pair, and why it is left out),
-    report.json and pairs.png. An interrupted run is taken up again by the same command.
+    Writes for every shard pairs-00000.h5, checked-00000.h5 (what was measured on each pair, and why it is left out) and
+    masks-00000.h5, then report.json and pairs.png. An interrupted run is taken up again by the same command.
 
     Args:
         faces: folder of shards that directions.measure has measured
         directions: folder that directions.fit has written; None: "directions" beside the folder of faces
         out: folder for the pairs; None: "pairs" beside the folder of faces
         max_yaw_gap: largest angle between face and hair source in degrees, above 0 and below 90
+        max_light_gap: largest change of light_side in CIE L*; --directions has to have light_side.json; 0: none
+        masks: also stores masks of hair and inner face
         generator: "builtin" or the checkpoint that made the faces
         parser: "builtin" or the path of the face parser that measured them
+        pose: as for directions.measure
+        check: as for directions.measure
+        own: as for directions.measure
         hair: "builtin-hair" or the path of a hair descriptor, which judges whether the hair is the same
         workers: processes that measure; None: one per core
         device: cpu or cuda; None: cuda if there is one
@@ -67,12 +87,17 @@ def main(
         directions or faces.parent / "directions",
         out or faces.parent / "pairs",
         max_yaw_gap=max_yaw_gap,
+        max_light_gap=max_light_gap,
+        masks=masks,
         generator=generator,
-        parser=parser,
+        scorer=Scorer(parser, pose, check, own),
         hair=hair,
         workers=workers,
         device=device,
     )
+    if report is None:
+        print("other processes have shards left: the last to end writes the report, or the same command again")
+        return
     gap, likeness = report["yaw_gap"], report["hair"]
     rejected = ", ".join(f"{count:,} {reason}" for reason, count in report["rejected"].items())
     print(f"{report['pairs']:,} pairs of {report['faces']:,} faces; left out: {rejected}")
@@ -87,110 +112,181 @@ def make_pairs(
     directions: Path,
     out: Path,
     max_yaw_gap: float = 40.0,
+    max_light_gap: float = 0.0,
+    masks: bool = True,
     generator: str = "builtin",
-    parser: str = "builtin",
+    scorer: Scorer | None = None,
     hair: str = "builtin-hair",
     workers: int | None = None,
     device: str | None = None,
-) -> dict[str, Any]:
-    """Writes the pairs of every shard and returns the report."""
+) -> dict[str, Any] | None:
+    """Writes the pairs of every shard and returns the report, None while other processes have work left."""
+    if not 0 <= max_light_gap <= 50:
+        raise ValueError(f"--max-light-gap is {max_light_gap}, but it is a lightness from 0 to 50")
     if not 0 < max_yaw_gap < 90:
         raise ValueError(f"--max-yaw-gap is {max_yaw_gap}, but it is an angle above 0 and below 90 degrees")
-    if not (directions / "yaw.json").is_file():
-        raise FileNotFoundError(
-            f"--directions {directions} has no yaw.json: give a folder of `python -m directions.fit`"
-        )
+    for name in (YAW, LIGHT)[: 2 if max_light_gap else 1]:
+        if not (directions / f"{name}.json").is_file():
+            raise FileNotFoundError(
+                f"--directions {directions} has no {name}.json: give a folder of `python -m directions.fit` "
+                f"--attributes {YAW}{',' + LIGHT if max_light_gap else ''}"
+            )
     check_folder_place(out)
     shards = Shards(faces)
-    sample, network, render = open_faces(shards, generator, parser, device)
-    yaw = load_direction(directions / "yaw.json", network)
+    scorer = scorer or Scorer()
+    sample, network, render = open_faces(shards, generator, scorer, device)
+    moves = [Move(load_direction(directions / "yaw.json", network), max_yaw_gap)]
+    if max_light_gap:
+        moves.append(Move(load_direction(directions / f"{LIGHT}.json", network), max_light_gap))
+    if any(move.direction.space != "W" for move in moves):
+        raise ValueError(
+            f"--directions {directions} has directions in other spaces than W, but a pair is two w: fit in W"
+        )
     describe = Describer(identity=None, hair=hair, device=device)
-    with MeasuringPool(parser, device, workers) as measure:
+    with MeasuringPool(scorer, device, workers) as measure:
         tools = Instruments(render, measure, describe)
-        return pair_up(shards, sample, yaw, out, max_yaw_gap, tools, describe.sha256)
+        return pair_up(shards, sample, moves, out, tools, describe.sha256, measure.masks if masks else None)
+
+
+@dataclass(frozen=True)
+class Move:
+    """Along a direction, by up to so many of its units to either side."""
+
+    direction: Direction
+    most: float
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """Values between which edits lead."""
+        return float(self.direction.curve.values[0]), float(self.direction.curve.values[-1])
 
 
 def pair_up(
     shards: Shards,
     sample: MeasuredFaces,
-    turn: Direction,
+    moves: list[Move],
     out: Path,
-    max_yaw_gap: float,
     tools: Instruments,
     judge: str,
-) -> dict[str, Any]:
-    """Turns every face of the shards along the direction `turn`, checks and writes the pairs, reports.
+    mask: Callable[[np.ndarray], Columns] | None = None,
+) -> dict[str, Any] | None:
+    """Moves every face of the shards along directions, that of yaw first, checks and writes the pairs, reports.
 
-    `judge`: sha256 of the hair descriptor among the `tools`.
+    `judge`: sha256 of the hair descriptor among the `tools`; `mask`: pictures -> packed masks, None: none are stored.
     """
-    yaw = turn.estimate(sample.w)  # not the measured one, which is missing where no face was found
-    reach = (float(turn.curve.values[0]), float(turn.curve.values[-1]))
-    gaps = yaw_gaps(sample.seeds, yaw, reach, max_yaw_gap)
+    gaps = [
+        gaps_within(sample.seeds, move.direction.estimate(sample.w), move.reach, move.most, STREAM + k)
+        for k, move in enumerate(moves)
+    ]
     strangers = nearest_strangers(shards, tools)
     made_by = {
         "generator_sha256": sample.generator,
-        "direction_sha256": fingerprint(turn),
+        "direction_sha256": "".join(fingerprint(move.direction) for move in moves),
         "hair_sha256": judge,
-        "max_yaw_gap": float(max_yaw_gap),
+        "max_yaw_gap": float(moves[0].most),
+        "max_light_gap": float(moves[1].most) if len(moves) > 1 else 0.0,
         "psi": sample.psi,
-    }
-    checked = _write_shards(shards, sample, out, turn, gaps, strangers, made_by, tools)
-    write_image(picture(shards, checked, lambda rows: turned(sample.w[rows], turn, gaps[rows]), tools), out / PICTURE)
+    } | {name: value for name, value in sample.scorer.items() if not name.startswith("version_")}
+
+    def sources(rows: np.ndarray) -> np.ndarray:
+        return moved(sample.w[rows], moves, [gap[rows] for gap in gaps])
+
+    paths = _write_shards(shards, sample, out, sources, gaps[0], strangers, made_by, tools, mask)
+    if not all(_done(own, mask) for own in paths):
+        return None
+    columns = [read_arrays(checked) for _, checked, _ in paths]
+    checked = {name: np.concatenate([part[name] for part in columns]) for name in columns[0]}
+    write_image(picture(shards, checked, sources, tools), out / PICTURE)
     report = summary(checked, sample, strangers) | made_by
     write_json(out / REPORT, report)
     return report
 
 
-def yaw_gaps(seeds: np.ndarray, yaw: np.ndarray, reach: tuple[float, float], max_yaw_gap: float) -> np.ndarray:
-    """(N,) gaps in degrees, each uniform among those up to `max_yaw_gap` that keep yaw + gap within `reach`.
+def gaps_within(
+    seeds: np.ndarray, values: np.ndarray, reach: tuple[float, float], most: float, stream: int = 1
+) -> np.ndarray:
+    """(N,) gaps, each uniform among those up to `most` that keep value + gap within `reach`.
 
-    A gap depends on its seed and yaw alone. A face beyond the reach is only turned back towards it.
+    A gap depends on its seed and value alone, and on the `stream`, one for each attribute. A face beyond the reach is
+    only moved back towards it.
     """
-    low = np.clip(reach[0] - yaw, -max_yaw_gap, 0)
-    high = np.clip(reach[1] - yaw, 0, max_yaw_gap)
-    share = np.array([np.random.RandomState([seed, STREAM]).uniform() for seed in seeds])
+    low = np.clip(reach[0] - values, -most, 0)
+    high = np.clip(reach[1] - values, 0, most)
+    share = np.array([np.random.RandomState([seed, stream]).uniform() for seed in seeds])
     return low + share * (high - low)
 
 
-def turned(w: np.ndarray, turn: Direction, gaps: np.ndarray) -> np.ndarray:
-    """(N, w_dim) float32 codes turned by (N,) degrees."""
-    lengths = turn.length_to(w, turn.estimate(w) + gaps)
-    return (w + lengths[:, None] * turn.vector).astype(np.float32)
+def moved(w: np.ndarray, moves: list[Move], gaps: list[np.ndarray]) -> np.ndarray:
+    """(N, w_dim) float32 codes moved by (N,) units along each direction, one after the other."""
+    for move, gap in zip(moves, gaps, strict=True):
+        lengths = move.direction.length_to(w, move.direction.estimate(w) + gap)
+        w = w + lengths[:, None] * move.direction.vector
+    return w.astype(np.float32)
+
+
+Paths = tuple[Path, Path, Path]  # of a shard's pairs, of what was checked on them, of their masks
+
+
+def _done(paths: Paths, mask: Callable | None) -> bool:
+    """Whether all files of a shard are there."""
+    return all(path.exists() for path in (paths if mask else paths[:2]))
 
 
 def _write_shards(
     shards: Shards,
     sample: MeasuredFaces,
     out: Path,
-    turn: Direction,
+    sources: Callable[[np.ndarray], np.ndarray],
     gaps: np.ndarray,
     strangers: float,
     made_by: dict[str, Any],
     tools: Instruments,
-) -> dict[str, np.ndarray]:
-    """Writes the pairs of every shard that has none; returns what was checked on the pairs of all."""
+    mask: Callable[[np.ndarray], Columns] | None,
+) -> list[Paths]:
+    """Writes the pairs of every shard of this process that has none; returns the paths of all shards' files."""
     sweep_temporaries(out)
-    paths = [(out / f"pairs-{shard.stem[6:]}.h5", out / f"checked-{shard.stem[6:]}.h5") for shard in shards.paths]
-    for path, _ in paths:
-        if path.exists() and any(read_attrs(path).get(name) != value for name, value in made_by.items()):
-            raise ValueError(f"{path} was made with other settings: delete its folder or give another --out")
-    columns = []
-    for k, (path, beside) in enumerate(Progress(paths, unit="shard", desc="pairs")):
-        if not (path.exists() and beside.exists()):
-            rows = np.arange(int(shards.starts[k]), int(shards.starts[k + 1]))
-            w_hair = turned(sample.w[rows], turn, gaps[rows])
-            checked = check_pairs(shards, rows, w_hair, gaps[rows], sample, strangers, tools)
-            good = checked["verdict"] == GOOD
-            pairs: dict[str, Any] = {
-                "seed": sample.seeds[rows][good],
-                "w_face": sample.w[rows][good],
-                "w_hair": w_hair[good],
-                "yaw_gap": gaps[rows][good].astype(np.float32),
-            }
-            write_arrays(beside, {"seed": sample.seeds[rows], **checked}, made_by)
-            write_arrays(path, pairs, made_by | {"unit_yaw_gap": "deg"})
-        columns.append(read_arrays(beside))
-    return {name: np.concatenate([part[name] for part in columns]) for name in columns[0]}
+    names = [path.stem[6:] for path in shards.paths]
+    paths: list[Paths] = [
+        (out / f"pairs-{name}.h5", out / f"checked-{name}.h5", out / f"masks-{name}.h5") for name in names
+    ]
+    for own in paths:
+        for path in own:
+            if path.exists() and any(read_attrs(path).get(name) != value for name, value in made_by.items()):
+                raise ValueError(f"{path} was made with other settings: delete its folder or give another --out")
+    rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    for k, own in enumerate(Progress(paths, unit="shard", desc="pairs", disable=rank > 0)):
+        if k % world != rank or _done(own, mask):
+            continue
+        rows = np.arange(int(shards.starts[k]), int(shards.starts[k + 1]))
+        w_hair = sources(rows)
+        checked = check_pairs(shards, rows, w_hair, gaps[rows], sample, strangers, tools)
+        good = checked["verdict"] == GOOD
+        pairs: dict[str, Any] = {
+            "seed": sample.seeds[rows][good],
+            "w_face": sample.w[rows][good],
+            "w_hair": w_hair[good],
+            "yaw_gap": gaps[rows][good].astype(np.float32),
+        }
+        if mask is not None:
+            drawn = _masks(shards, rows[good], w_hair[good], tools, mask)
+            write_arrays(own[2], {"seed": pairs["seed"], **drawn}, made_by | {"size": shards.images([0]).shape[1]})
+        write_arrays(own[1], {"seed": sample.seeds[rows], **checked}, made_by)
+        write_arrays(own[0], pairs, made_by | {"unit_yaw_gap": "deg"})
+    return paths
+
+
+def _masks(
+    shards: Shards, rows: np.ndarray, w_hair: np.ndarray, tools: Instruments, mask: Callable[[np.ndarray], Columns]
+) -> Columns:
+    """{"hair", "inner": (N, 2, bytes) uint8} of the faces and of their hair sources."""
+    parts: list[Columns] = []
+    for start in range(0, len(rows), BLOCK):
+        sides = (shards.images(rows[start : start + BLOCK]), tools.render(w_hair[start : start + BLOCK]))
+        face, hair = (mask(side) for side in sides)
+        parts.append({name: np.stack([face[name], hair[name]], axis=1) for name in face})
+    width = -(-(shards.images([0]).shape[1] ** 2) // 8)
+    none = np.zeros((0, 2, width), np.uint8)
+    return {name: np.concatenate([part[name] for part in parts] or [none]) for name in ("hair", "inner")}
 
 
 if __name__ == "__main__":

@@ -11,7 +11,25 @@ from __future__ import annotations
 
 import numpy as np
 
+from directions.linear import svm_normal
+
 LEAST_LEFT = 1e-3  # share of a score's variance that the kept ones must leave
+WAYS = ("covariance", "whitened", "normal")
+LEAST_EIGENVALUE = 1e-6  # of the largest: smaller ones count as this much when w is whitened
+LEAST_DISTANCE = 1e-11  # of the largest eigenvalue: along those below, samples do not vary and distances say nothing
+
+
+def ways(w: np.ndarray, high: np.ndarray, normal: np.ndarray, c: float, keep: np.ndarray) -> dict[str, np.ndarray]:
+    """{way: unit edit vector (d,)} with the scores `keep` (K, d) held fixed, none if it is empty.
+
+    From training samples `w` (N, d), those `high` of the attribute, and the normal (d,) and C of their SVM. `normal`:
+    InterFaceGAN's, less its projection on the kept scores; `whitened`: the same in whitened w; `covariance`: see above.
+    """
+    found = {"covariance": edit_vector(w, normal, keep)[0], "normal": _unit(_rejected(normal, keep))}
+    root = _root(w)
+    white = svm_normal((w - w.mean(axis=0)) @ np.linalg.pinv(root).T, high, c)
+    found["whitened"] = _unit(root @ _rejected(white, keep @ root))
+    return {way: found[way] for way in WAYS}
 
 
 def edit_vector(w: np.ndarray, normal: np.ndarray, keep: np.ndarray | None = None) -> tuple[np.ndarray, float]:
@@ -38,5 +56,22 @@ def edit_vector(w: np.ndarray, normal: np.ndarray, keep: np.ndarray | None = Non
 
 def distance(w: np.ndarray, vector: np.ndarray) -> float:
     """Mahalanobis length of `vector` (d,) among samples `w` (N, d): how many of their SD it leads away."""
-    precision = np.linalg.pinv(np.cov(w.T.astype(np.float64)), hermitian=True)
+    precision = np.linalg.pinv(np.cov(w.T.astype(np.float64)), rcond=LEAST_DISTANCE, hermitian=True)
     return float(np.sqrt(vector @ precision @ vector))
+
+
+def _root(w: np.ndarray) -> np.ndarray:
+    """(d, d) that takes whitened samples to those of (N, d) w."""
+    values, axes = np.linalg.eigh(np.cov(w.T.astype(np.float64)))
+    return axes * np.sqrt(np.maximum(values, values[-1] * LEAST_EIGENVALUE))
+
+
+def _rejected(vector: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    """(d,) less its projection on the span of (K, d)."""
+    if not len(keep):
+        return vector
+    return vector - keep.T @ np.linalg.lstsq(keep.T, vector, rcond=None)[0]
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    return vector / np.linalg.norm(vector)

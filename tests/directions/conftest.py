@@ -12,6 +12,7 @@ from directions.attributes import HAIR_ATTRIBUTES, MEASURED
 from directions.instruments import Instruments
 from directions.measure import measure_shards
 from directions.measured import MeasuredFaces
+from directions.scorer import Scorer
 from faces.parsing import Parser
 from synth.generator import save_generator
 from synth.networks import Generator
@@ -60,7 +61,7 @@ def sampled(generator: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def measured(sampled: Path, parser: Path) -> Path:
     """The same folder with its measurements."""
-    measure_shards(sampled, parser=str(parser), workers=1, device="cpu")
+    measure_shards(sampled, Scorer(str(parser)), workers=1, device="cpu")
     return sampled
 
 
@@ -69,7 +70,7 @@ def measured_many(generator: Path, parser: Path, tmp_path_factory: pytest.TempPa
     """Enough pictures of the tiny generator to fit directions on."""
     folder = tmp_path_factory.mktemp("many") / "faces"
     sample(str(generator), list(range(400)), folder, shard_size=200, workers=1, device="cpu")
-    measure_shards(folder, parser=str(parser), workers=2, device="cpu")
+    measure_shards(folder, Scorer(str(parser)), workers=2, device="cpu")
     return folder
 
 
@@ -79,7 +80,7 @@ class PlainWorld:
     `render` and `measure` stand where a generator and a scorer stand; `slopes` are {attribute: (D,)} units per w.
     """
 
-    width = 16
+    width, side = 24, 24
 
     def __init__(self) -> None:
         random = np.random.RandomState(0)
@@ -94,11 +95,18 @@ class PlainWorld:
         for name, slope in self.slopes.items():
             values = w @ slope
             columns[name] = (values + noise * values.std() * random.randn(count)).astype(np.float32)
-        return MeasuredFaces(np.arange(count), w, columns, "a" * 64, 1.0, {"parser_sha256": "b" * 64})
+        return MeasuredFaces(
+            np.arange(count),
+            w,
+            columns,
+            "a" * 64,
+            1.0,
+            {"parser_sha256": "b" * 64, "pose_sha256": "e" * 64, "check": ""},
+        )
 
     def render(self, w: np.ndarray) -> np.ndarray:
-        """(N, D) -> (N, 16, 16, 3) uint8: 100 x attribute + 32768 in two bytes, row k for attribute k."""
-        images = np.zeros((len(w), 16, 16, 3), np.uint8)
+        """(N, D) -> (N, 24, 24, 3) uint8: 100 x attribute + 32768 in two bytes, row k for attribute k."""
+        images = np.zeros((len(w), self.side, self.side, 3), np.uint8)
         for row, name in enumerate(MEASURED):
             code = np.clip(np.round(100 * (w.astype(np.float64) @ self.slopes[name])) + 32768, 0, 65535).astype(int)
             images[:, row, :, 0], images[:, row, :, 1] = (code // 256)[:, None], (code % 256)[:, None]
@@ -119,13 +127,19 @@ class PlainWorld:
             name: x / np.linalg.norm(x, axis=1, keepdims=True) for name, x in (("hair", hair), ("identity", person))
         }
 
+    @staticmethod
+    def masks(images: np.ndarray) -> dict[str, np.ndarray]:
+        """Bits of what is bright."""
+        packed = np.packbits((images[..., 0] > 128).reshape(len(images), -1), axis=1)
+        return {"hair": packed, "inner": packed}
+
     @property
     def tools(self) -> Instruments:
         return Instruments(self.render, self.measure, self.describe)
 
     def write(self, faces: MeasuredFaces, folder: Path, shard_size: int) -> Shards:
         """The faces as shards with measurements."""
-        made = {"generator_sha256": faces.generator, "psi": 1.0, "noise": "const", "image_size": 16}
+        made = {"generator_sha256": faces.generator, "psi": 1.0, "noise": "const", "image_size": self.side}
         for k in range(len(faces.seeds) // shard_size):
             rows = slice(k * shard_size, (k + 1) * shard_size)
             seed, w = faces.seeds[rows], faces.w[rows]
@@ -136,7 +150,7 @@ class PlainWorld:
         return Shards(folder)
 
 
-UNITS = (10.0, 8.0, 5.0, 6.0, 4.0, 9.0, 3.0, 2.0, 5.0, 6.0, 7.0)  # size of the attributes
+UNITS = (10.0, 8.0, 5.0, 6.0, 4.0, 9.0, 3.0, 2.0, 5.0, 6.0, 7.0, 5.0, 4.0, 6.0, 8.0)  # size of the attributes
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,17 @@ import pytest
 
 from directions.attributes import MEASURED, measure
 from directions.crops import Crops
+from directions.pose import angles_of, landmarks_at
 from faces.pose import yaw_from_points
+
+
+def angles(points: np.ndarray) -> np.ndarray:
+    return angles_of(points).astype(np.float32)
+
+
+def crops_of(images: np.ndarray, labels: np.ndarray, five: np.ndarray) -> Crops:
+    """Crops with five known points."""
+    return Crops(images, labels, landmarks_at(five), angles(five))
 
 
 def points(nose: tuple[float, float] = (0.5, 0.6)) -> np.ndarray:
@@ -19,7 +29,7 @@ def drawn(top: int, bottom: int, size: int = 100, colour: int | tuple = 119) -> 
     labels = np.ones((1, size, size), np.uint8)
     images[:, top:bottom, : size // 2] = colour
     labels[:, top:bottom, : size // 2] = 13
-    return Crops(images, labels, size * points())
+    return crops_of(images, labels, size * points())
 
 
 def test_volume_is_the_share_of_the_area():
@@ -42,9 +52,42 @@ def test_lightness_is_cie_l_star():
     assert measure(drawn(0, 50, colour=(0, 255, 0)))["hair_lightness"] == pytest.approx(87.73, abs=0.03)
 
 
-def test_saturation_is_nothing_for_grey_hair_and_much_for_red():
-    assert measure(drawn(0, 50, colour=119))["hair_saturation"] == pytest.approx(0, abs=0.1)
-    assert measure(drawn(0, 50, colour=(255, 0, 0)))["hair_saturation"] == pytest.approx(89.1, abs=0.2)
+def test_greyness_is_100_for_white_hair_and_little_for_black_and_red():
+    assert measure(drawn(0, 50, colour=255))["hair_greyness"] == pytest.approx(100, abs=0.5)
+    assert measure(drawn(0, 50, colour=119))["hair_greyness"] == pytest.approx(50, abs=0.5)
+    assert measure(drawn(0, 50, colour=0))["hair_greyness"] == pytest.approx(0, abs=0.1)
+    assert measure(drawn(0, 50, colour=(255, 0, 0)))["hair_greyness"] == pytest.approx(4.65, abs=0.1)
+
+
+def test_hue_is_an_angle_for_coloured_hair_alone():
+    assert measure(drawn(0, 50, colour=(255, 0, 0)))["hair_hue"] == pytest.approx(40.0, abs=0.2)
+    assert measure(drawn(0, 50, colour=(0, 0, 255)))["hair_hue"] == pytest.approx(-53.7, abs=0.3)
+    assert np.isnan(measure(drawn(0, 50, colour=119))["hair_hue"])
+
+
+def test_crossed_strands_are_curlier_than_parallel_ones():
+    def textured(pattern: np.ndarray) -> float:
+        crops = drawn(0, 100)
+        crops.images[:] = (128 + 60 * pattern)[None, :, :, None].astype(np.uint8)
+        return float(measure(crops)["hair_curliness"][0])
+
+    x, y = np.meshgrid(np.arange(100), np.arange(100))
+    straight, crossed = textured(np.sin(x)), textured((np.sin(x) + np.sin(y)) / 2)
+    assert straight < 5 < 20 < crossed
+
+
+def test_a_smile_lifts_the_corners_of_the_mouth():
+    crops = drawn(0, 50)
+    crops.landmarks[:, 62] = (50, 72)
+    flat = measure(crops)["smile"]
+    crops.landmarks[:, [48, 54], 1] -= 2.5
+    assert flat == pytest.approx(0, abs=0.1) and measure(crops)["smile"] == pytest.approx(10, abs=0.2)
+
+
+def test_roll_is_positive_when_the_head_leans_to_the_right():
+    leaning = points()
+    leaning[0, 1, 1] += 0.05
+    assert angles_of(leaning)[0, 2] > 5 > abs(angles_of(points())[0, 2])
 
 
 def test_a_fringe_covers_the_forehead_and_a_bald_crown_is_skin():
@@ -66,7 +109,9 @@ def test_skin_is_the_face_and_the_nose_not_the_hair():
     crops.images[:, 50:], crops.labels[:, 50:75] = 119, 2
     crops.labels[:, :50, 50:] = 0
     assert measure(crops)["skin_lightness"] == pytest.approx(50.03, abs=0.02)
-    assert np.isnan(measure(Crops(crops.images, np.zeros_like(crops.labels), crops.points))["skin_lightness"])
+    assert np.isnan(
+        measure(Crops(crops.images, np.zeros_like(crops.labels), crops.landmarks, crops.angles))["skin_lightness"]
+    )
 
 
 def test_an_open_mouth_and_glasses_are_areas():
@@ -80,7 +125,7 @@ def test_an_open_mouth_and_glasses_are_areas():
 def test_pitch_grows_as_the_nose_sinks_and_yaw_as_it_goes_right():
     def nose(x: float, y: float) -> dict[str, np.ndarray]:
         crops = drawn(0, 50)
-        return measure(Crops(crops.images, crops.labels, 100 * points((x, y))))
+        return measure(crops_of(crops.images, crops.labels, 100 * points((x, y))))
 
     level = 0.474 + 0.574 * (0.72 - 0.474)
     assert nose(0.501, level)["pitch"] == pytest.approx(0, abs=0.5)
@@ -97,7 +142,7 @@ def test_a_bald_head_has_volume_zero_and_no_length_or_lightness():
 
 def test_without_a_face_there_is_no_pose_but_hair():
     crops = drawn(0, 50)
-    columns = measure(Crops(crops.images, crops.labels, np.full_like(crops.points, np.nan)))
+    columns = measure(crops_of(crops.images, crops.labels, np.full_like(points(), np.nan)))
     assert np.isnan(columns["yaw"]) and np.isnan(columns["pitch"])
     assert np.isfinite(columns["hair_length"])
 
@@ -105,7 +150,8 @@ def test_without_a_face_there_is_no_pose_but_hair():
 def test_columns_are_float32_one_row_per_picture():
     first, second = drawn(0, 50), drawn(10, 90)
     both = [
-        np.concatenate([getattr(part, name) for part in (first, second)]) for name in ("images", "labels", "points")
+        np.concatenate([getattr(part, name) for part in (first, second)])
+        for name in ("images", "labels", "landmarks", "angles")
     ]
     columns = measure(Crops(*both))
     assert list(columns) == list(MEASURED)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from directions.boundary import read_boundary, write_boundary
-from directions.fit import fit_direction
+from directions.fitting import fit_direction
 
 
 def test_a_vector_comes_back_and_gets_its_unit_again(plain, tmp_path: Path):

@@ -9,8 +9,10 @@ import pytest
 
 from data.command import run
 from directions.attributes import others
-from directions.fit import fit_direction, fit_directions, main, parse_attributes
+from directions.fit import fit_directions, main, parse_attributes
+from directions.fitting import fit_direction
 from directions.report import table
+from directions.scorer import Scorer
 from directions.vectors import edit_vector
 
 
@@ -49,7 +51,7 @@ def test_the_skin_stays_as_it_is_unless_told_otherwise(plain):
 
 
 def test_hair_does_not_hold_hair():
-    assert set(others("hair_length")) == {"yaw", "pitch", "mouth_open", "glasses", "skin_lightness"}
+    assert set(others("hair_length")) == {"yaw", "pitch", "roll", "mouth_open", "smile", "glasses", "skin_lightness"}
     assert {"hair_length", "baldness"} < set(others("yaw"))
 
 
@@ -114,12 +116,14 @@ def test_another_generator_or_parser_is_refused_before_any_work(
 ):
     other = tmp_path / "other.safetensors"
     other.write_bytes(parser.read_bytes() + b" ")
-    with pytest.raises(ValueError, match="measured with another parser"):
-        fit_directions(measured, tmp_path, generator=str(generator), parser=str(other), device="cpu")
+    with pytest.raises(ValueError, match="measured with another --parser"):
+        fit_directions(measured, tmp_path, generator=str(generator), scorer=Scorer(str(other)), device="cpu")
     with pytest.raises(ValueError, match="band is 0"):
-        fit_directions(measured, tmp_path, generator=str(generator), parser=str(parser), band=0, device="cpu")
+        fit_directions(measured, tmp_path, generator=str(generator), scorer=Scorer(str(parser)), band=0, device="cpu")
     with pytest.raises(ValueError, match="--keep has 'nose'"):
-        fit_directions(measured, tmp_path, keep="nose", generator=str(generator), parser=str(parser), device="cpu")
+        fit_directions(
+            measured, tmp_path, keep="nose", generator=str(generator), scorer=Scorer(str(parser)), device="cpu"
+        )
 
 
 @pytest.mark.parametrize("names", ["", ",", "yaw,yaw", "yaw,,pitch"])
@@ -153,7 +157,7 @@ def test_the_command_writes_the_same_files_twice_and_keeps_what_is_done(
 ):
     names = "yaw,hair_volume,hair_lightness"
     reports = []
-    networks = {"generator": str(generator), "parser": str(parser), "device": "cpu"}
+    networks = {"generator": str(generator), "scorer": Scorer(str(parser)), "device": "cpu"}
     for folder in ("a", "b"):
         reports.append(fit_directions(measured_many, tmp_path / folder, attributes=names, **networks))
     assert "hair_lightness" in reports[0]["directions"]

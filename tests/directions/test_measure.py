@@ -15,9 +15,10 @@ import pytest
 
 from data.files import sha256
 from data.shards import Shards, attributes_path, read_arrays, read_attrs, shard_path, write_arrays
-from directions.attributes import MEASURED, Measurer
+from directions.attributes import MEASURED
 from directions.measure import measure_shards
 from directions.pool import MeasuringPool
+from directions.scorer import Measurer, Scorer
 
 
 def copied(folder: Path, to: Path, *leave_out: int) -> Path:
@@ -42,7 +43,7 @@ def test_every_shard_gets_a_file_of_columns_and_provenance(measured: Path, parse
 
 def test_the_columns_are_those_of_the_pictures(measured: Path, parser: Path):
     shards = Shards(measured)
-    alone = Measurer(str(parser), "cpu")(shards.images(np.arange(40)))
+    alone = Measurer(Scorer(str(parser)), "cpu")(shards.images(np.arange(40)))
     for name in MEASURED:
         np.testing.assert_allclose(shards.attributes(name)[:40], alone[name], atol=1e-3)
 
@@ -64,7 +65,7 @@ def test_an_interrupted_run_ends_with_the_same_bytes_for_any_number_of_workers(
     fewer = {name: column for name, column in read_arrays(whole).items() if name in ("seed", "yaw")}
     write_arrays(attributes_path(shard_path(folder, 2)), fewer, read_attrs(whole))
     before = [sha256(path) for path in Shards(folder).paths]
-    measure_shards(folder, parser=str(parser), workers=2, device="cpu")
+    measure_shards(folder, Scorer(str(parser)), workers=2, device="cpu")
     assert attributes_path(shard_path(folder, 1)).stat().st_mtime_ns == kept
     for k in range(3):
         name = attributes_path(shard_path(folder, k)).name
@@ -78,7 +79,7 @@ def test_a_process_of_several_leaves_the_others_their_shards_and_the_report(
     folder = copied(measured, tmp_path / "faces", 0, 2)
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert measure_shards(folder, parser=str(parser), workers=1, device="cpu") is None
+    assert measure_shards(folder, Scorer(str(parser)), workers=1, device="cpu") is None
     assert [attributes_path(path).exists() for path in Shards(folder).paths] == [False, True, False]
 
 
@@ -88,20 +89,20 @@ def test_another_parser_is_refused_in_one_sentence(measured: Path, parser: Path,
     shutil.copy(parser, other)
     with open(other, "ab") as file:
         file.write(b" ")
-    with pytest.raises(ValueError, match="shard-00000.attributes.h5 was measured with another parser"):
-        measure_shards(folder, parser=str(other), device="cpu")
+    with pytest.raises(ValueError, match="shard-00000.attributes.h5 was measured with another --parser"):
+        measure_shards(folder, Scorer(str(other)), device="cpu")
 
 
 def test_measurements_of_another_shard_are_refused(measured: Path, parser: Path, tmp_path: Path):
     folder = copied(measured, tmp_path / "faces")
     shutil.copy(attributes_path(shard_path(folder, 0)), attributes_path(shard_path(folder, 1)))
     with pytest.raises(ValueError, match="belongs to another shard than shard-00001.h5"):
-        measure_shards(folder, parser=str(parser), device="cpu")
+        measure_shards(folder, Scorer(str(parser)), device="cpu")
 
 
 def test_no_workers_is_refused(parser: Path):
     with pytest.raises(ValueError, match="at least 1"):
-        MeasuringPool(str(parser), "cpu", workers=0)
+        MeasuringPool(Scorer(str(parser)), "cpu", workers=0)
 
 
 @pytest.mark.slow
@@ -129,7 +130,7 @@ def test_a_killed_run_leaves_whole_files_no_processes_and_ends_with_the_same_byt
 
 def test_a_killed_worker_ends_the_run_in_one_sentence(measured: Path, parser: Path):
     images = Shards(measured).images(np.arange(32))
-    with MeasuringPool(str(parser), "cpu", workers=1) as pool:
+    with MeasuringPool(Scorer(str(parser)), "cpu", workers=1) as pool:
         pool(images)
         for process in multiprocessing.active_children():
             process.kill()

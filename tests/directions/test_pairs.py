@@ -10,8 +10,8 @@ import pytest
 from data.files import sha256
 from data.shards import read_arrays, read_attrs
 from directions.attributes import HAIR_ATTRIBUTES
-from directions.fit import fit_direction
-from directions.pairs import make_pairs, pair_up, yaw_gaps
+from directions.fitting import fit_direction
+from directions.pairs import Move, gaps_within, make_pairs, pair_up
 
 FACES, SHARD = 1500, 500
 JUDGE = "c" * 64
@@ -24,7 +24,7 @@ def world(plain, tmp_path_factory):
     faces = plain.faces(FACES)
     shards = plain.write(faces, root / "faces", SHARD)
     yaw = fit_direction(faces, "yaw", plain.tools)[0]
-    report = pair_up(shards, faces, yaw, root / "pairs", 40.0, plain.tools, JUDGE)
+    report = pair_up(shards, faces, [Move(yaw, 40.0)], root / "pairs", plain.tools, JUDGE, plain.masks)
     return faces, shards, yaw, root / "pairs", report
 
 
@@ -63,7 +63,7 @@ def test_pairs_that_contradict_the_intent_are_left_out_with_a_reason(world, plai
         return columns
 
     wrong = replace(plain.tools, measure=measure)
-    report = pair_up(shards, faces, turn, out, 40.0, wrong, JUDGE)
+    report = pair_up(shards, faces, [Move(turn, 40.0)], out, wrong, JUDGE)
     assert report["rejected"]["without a face"] == report["rejected"]["turned otherwise"] == FACES // 10
     checked = read_arrays(out / "checked-00000.h5")
     np.testing.assert_array_equal(checked["verdict"][:10:10], 1)
@@ -76,9 +76,9 @@ def test_an_interrupted_run_ends_with_the_same_bytes(world, plain, tmp_path: Pat
     faces, shards, turn, folder, _ = world
     again = tmp_path / "pairs"
     again.mkdir()
-    for name in ("pairs-00001.h5", "checked-00001.h5", "checked-00002.h5"):
+    for name in ("pairs-00001.h5", "checked-00001.h5", "masks-00001.h5", "checked-00002.h5"):
         shutil.copy2(folder / name, again)
-    pair_up(shards, faces, turn, again, 40.0, plain.tools, JUDGE)
+    pair_up(shards, faces, [Move(turn, 40.0)], again, plain.tools, JUDGE, plain.masks)
     before, after = ({path.name: sha256(path) for path in place.iterdir()} for place in (folder, again))
     assert before == after
     assert read_attrs(again / "pairs-00000.h5")["generator_sha256"] == faces.generator
@@ -88,29 +88,29 @@ def test_another_direction_in_the_same_folder_is_refused(world, plain, tmp_path:
     faces, shards, turn, folder, _ = world
     other = fit_direction(faces, "yaw", plain.tools, keep=[])[0]
     with pytest.raises(ValueError, match="pairs-00000.h5 was made with other settings"):
-        pair_up(shards, faces, other, shutil.copytree(folder, tmp_path / "pairs"), 40.0, plain.tools, JUDGE)
+        pair_up(shards, faces, [Move(other, 40.0)], shutil.copytree(folder, tmp_path / "pairs"), plain.tools, JUDGE)
 
 
 def test_other_settings_in_the_same_folder_are_refused(world, plain, tmp_path: Path):
     faces, shards, turn, folder, _ = world
     again = shutil.copytree(folder, tmp_path / "pairs")
     with pytest.raises(ValueError, match="pairs-00000.h5 was made with other settings"):
-        pair_up(shards, faces, turn, again, 20.0, plain.tools, JUDGE)
+        pair_up(shards, faces, [Move(turn, 20.0)], again, plain.tools, JUDGE)
 
 
 def test_gaps_keep_the_yaw_in_range_and_depend_on_the_seed_alone():
     seeds = np.arange(500)
     yaw = np.linspace(-50, 50, 500)
-    gaps = yaw_gaps(seeds, yaw, (-35, 35), 40)
+    gaps = gaps_within(seeds, yaw, (-35, 35), 40)
     assert np.abs(gaps).max() <= 40
     inside = np.abs(yaw) <= 35
     assert np.abs((yaw + gaps)[inside]).max() <= 35
     assert (gaps[yaw > 35] <= 0).all() and (gaps[yaw < -35] >= 0).all()
-    np.testing.assert_array_equal(yaw_gaps(seeds[100:200], yaw[100:200], (-35, 35), 40), gaps[100:200])
+    np.testing.assert_array_equal(gaps_within(seeds[100:200], yaw[100:200], (-35, 35), 40), gaps[100:200])
     assert np.abs(gaps).mean() > 10
 
 
-@pytest.mark.parametrize("flags", [{"max_yaw_gap": 0}, {"max_yaw_gap": 90}])
+@pytest.mark.parametrize("flags", [{"max_yaw_gap": 0}, {"max_yaw_gap": 90}, {"max_light_gap": -1}])
 def test_flags_out_of_range_are_refused_in_a_sentence(tmp_path: Path, flags: dict):
     with pytest.raises(ValueError, match="--" + next(iter(flags)).replace("_", "-")):
         make_pairs(tmp_path, tmp_path, tmp_path, **flags)
@@ -119,3 +119,39 @@ def test_flags_out_of_range_are_refused_in_a_sentence(tmp_path: Path, flags: dic
 def test_a_folder_without_the_direction_of_yaw_is_refused_by_its_flag(tmp_path: Path):
     with pytest.raises(FileNotFoundError, match="^--directions .*nope has no yaw.json: give a folder"):
         make_pairs(tmp_path, tmp_path / "nope", tmp_path / "pairs")
+
+
+def test_masks_of_both_pictures_lie_beside_the_pairs(world, plain):
+    folder = world[3]
+    masks, pairs = (read_arrays(folder / f"{name}-00000.h5") for name in ("masks", "pairs"))
+    np.testing.assert_array_equal(masks["seed"], pairs["seed"])
+    assert masks["hair"].shape == (len(pairs["seed"]), 2, plain.side**2 // 8)
+    both = np.stack([plain.render(pairs["w_face"]), plain.render(pairs["w_hair"])], axis=1)
+    found = np.unpackbits(masks["hair"], axis=2).reshape(both.shape[:4])
+    np.testing.assert_array_equal(found, both[..., 0] > 128)
+    assert read_attrs(folder / "masks-00000.h5")["size"] == plain.side
+
+
+def test_light_changes_beside_the_turn_when_asked(world, plain, tmp_path: Path):
+    faces, shards, turn, _, _ = world
+    light = fit_direction(faces, "skin_lightness", plain.tools)[0]
+    report = pair_up(shards, faces, [Move(turn, 40.0), Move(light, 6.0)], tmp_path / "pairs", plain.tools, JUDGE)
+    pairs = read_arrays(tmp_path / "pairs" / "pairs-00000.h5")
+    shift = (pairs["w_hair"] - pairs["w_face"]).astype(float)
+    changes = shift @ plain.slopes["skin_lightness"]
+    assert 1 < np.abs(changes).mean() < 6.5
+    np.testing.assert_allclose(shift @ plain.slopes["yaw"], pairs["yaw_gap"], atol=2.5)
+    assert report["max_light_gap"] == 6 and report["pairs"] > 0.8 * FACES
+
+
+def test_a_process_of_several_leaves_the_others_their_shards_and_the_report(
+    world, plain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    faces, shards, turn, folder, _ = world
+    for rank in ("1", "0"):
+        monkeypatch.setenv("RANK", rank)
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        report = pair_up(shards, faces, [Move(turn, 40.0)], tmp_path / "pairs", plain.tools, JUDGE, plain.masks)
+        assert (report is None) == (rank == "1")
+    for path in folder.iterdir():
+        assert sha256(path) == sha256(tmp_path / "pairs" / path.name)
