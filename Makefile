@@ -12,6 +12,7 @@ ATTRIBUTES ?= yaw,hair_length,hair_volume,hair_lightness
 PRESET     ?= demo
 STEPS      ?=
 PROCESSES  ?= 2
+PORT       ?= 7860
 
 STAMP := .venv/.installed
 RUN_PYTHON := .venv/bin/python -m
@@ -19,7 +20,7 @@ RUN_PYTHON := .venv/bin/python -m
 # Published weights: make weights lists them, make weights FETCH=ffhq.pkl fetches one into weights/ and checks its sha256.
 FETCH      ?=
 
-.PHONY: setup dataset directions train evaluate weights builtin test test-slow lint bench
+.PHONY: setup dataset directions train evaluate demo weights builtin test test-slow lint bench
 
 setup: $(STAMP)
 
@@ -56,6 +57,10 @@ evaluate: NETWORK = $(wildcard $(RUN)/hairnet/hairnet.safetensors)
 evaluate: setup
 	$(RUN_PYTHON) evaluation.retrieval --gallery 1000 --queries 200 --out $(RUN)/evaluation \
 	    $(if $(NETWORK),--network $(NETWORK) --generator $(GENERATOR))
+
+# A page for the browser, on this computer alone: make demo PORT=8000
+demo: setup
+	$(RUN_PYTHON) hairnet.page --port $(PORT)
 
 weights: setup
 	$(RUN_PYTHON) data.public $(if $(FETCH),--name $(FETCH))
