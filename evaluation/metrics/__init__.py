@@ -1,0 +1,1 @@
+"""Distances between pictures, masks, colours and directions of strands: pure functions on arrays."""
