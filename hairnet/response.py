@@ -9,6 +9,7 @@ somebody's a tenth of a per cent each, which no training gets round to; so half 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from hairnet.losses import Judges
 ROWS = 16  # pictures per backward pass
 PASSES = 48  # backward passes; each gives ROWS rank-one samples of J^T J
 PLAIN = 0.5  # share of the plain whitened distance
+RIDGE = 0.03  # of W's mean variance: directions that vary less than this are noise, and not worth whitening
 
 
 def _kinds(judges: Judges, images: Tensor) -> list[Tensor]:
@@ -28,18 +30,18 @@ def _kinds(judges: Judges, images: Tensor) -> list[Tensor]:
     return [torch.cat(pooled, 1), *(embed(images) for embed in (judges.identity, judges.hair) if embed is not None)]
 
 
-def response_units(generator: Any, judges: Judges, w: Tensor, seed: int, amp: bool) -> Tensor:
-    """(w_dim, w_dim) matrix U for which |d U|^2 is the mean squared response to the step d, over samples w (N,w_dim).
+def response(generator: Any, kinds: Callable[[Tensor], list[Tensor]], w: Tensor, seed: int, amp: bool) -> Tensor:
+    """(w_dim, w_dim) float64 J^T J of what `kinds` makes of pictures, averaged over samples w (N,w_dim).
 
+    kinds: pictures (N,3,H,W) -> (N,F) of each kind of thing, which are divided by their spread, so that they count alike.
     E[(J^T v)(J^T v)^T] = J^T J for random signs v (Hutchinson), so each backward pass gives one sample per picture.
-    U is scaled so that the samples' own spread around their mean is 1 per entry on average.
     """
     rng = torch.Generator().manual_seed(seed)
 
     def look(ws: Tensor) -> list[Tensor]:
         with torch.autocast(w.device.type, torch.bfloat16, enabled=amp):
             images = generator.synthesis(ws[:, None].expand(-1, generator.num_ws, -1), noise="const")
-            return [kind.float() for kind in _kinds(judges, images.float())]
+            return [kind.float() for kind in kinds(images.float())]
 
     def draw(count: int) -> Tensor:
         return w[torch.randint(len(w), (count,), generator=rng).to(w.device)].clone()
@@ -53,11 +55,20 @@ def response_units(generator: Any, judges: Judges, w: Tensor, seed: int, amp: bo
         signs = torch.randint(0, 2, features.shape, generator=rng).to(features) * 2 - 1
         (gradient,) = torch.autograd.grad((features * signs).sum(), ws)
         gram += gradient.double().cpu().T @ gradient.double().cpu()
+    return gram
+
+
+def response_units(generator: Any, judges: Judges, w: Tensor, seed: int, amp: bool) -> Tensor:
+    """(w_dim, w_dim) matrix U for which |d U|^2 is the mean squared response to the step d, over samples w (N,w_dim).
+
+    U is scaled so that the samples' own spread around their mean is 1 per entry on average.
+    """
+    gram = response(generator, lambda images: _kinds(judges, images), w, seed, amp)
     centred = w.double().cpu() - w.double().cpu().mean(0)
     covariance = centred.T @ centred / len(centred)
     gram = gram / torch.trace(gram @ covariance)
     scale = torch.trace(covariance) / len(covariance)
-    plain = torch.linalg.inv(covariance + 1e-4 * scale * torch.eye(len(covariance)))
+    plain = torch.linalg.inv(covariance + RIDGE * scale * torch.eye(len(covariance)))
     gram = (1 - PLAIN) * gram + PLAIN * plain / torch.trace(plain @ covariance)
     values, vectors = torch.linalg.eigh(gram * len(covariance))
     return (vectors * values.clamp_min(0).sqrt()).float().to(w.device)

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from hairnet.losses import Judges
-from hairnet.response import FLOOR, response_units
+from hairnet.response import PLAIN, RIDGE, response_units
 
 DIM, TILES = 5, 2
 
@@ -33,13 +33,13 @@ def samples() -> Tensor:
     return torch.from_numpy(np.random.RandomState(1).randn(400, DIM) * [1, 2, 1, 1, 1]).float()
 
 
-def test_the_units_are_the_known_response_and_a_floor():
+def test_the_units_are_the_known_response_and_the_whitened_distance():
     w = samples()
     covariance = torch.cov(w.double().T, correction=0)
     response = (Linear().matrix @ Linear().matrix.T).double()
-    plain = torch.linalg.inv(covariance)
-    expected = (1 - FLOOR) * response / torch.trace(response @ covariance)
-    expected = DIM * (expected + FLOOR * plain / torch.trace(plain @ covariance))
+    plain = torch.linalg.inv(covariance + RIDGE * torch.trace(covariance) / DIM * torch.eye(DIM))
+    expected = (1 - PLAIN) * response / torch.trace(response @ covariance)
+    expected = DIM * (expected + PLAIN * plain / torch.trace(plain @ covariance))
     units = units_of(w).double()
     found = units @ units.T
     assert torch.linalg.norm(found - expected) < 0.1 * torch.linalg.norm(expected)
@@ -48,7 +48,7 @@ def test_the_units_are_the_known_response_and_a_floor():
 def test_no_direction_is_free_and_the_spread_of_w_is_1_per_entry():
     w = samples()
     units = units_of(w)
-    assert torch.linalg.eigvalsh((units @ units.T).double()).min() > 0.1 * FLOOR
+    assert torch.linalg.eigvalsh((units @ units.T).double()).min() > 0.1 * PLAIN
     assert torch.allclose(((w - w.mean(0)) @ units).square().mean(), torch.tensor(1.0), atol=1e-3)
 
 
