@@ -24,6 +24,7 @@ from hairnet.composite import Blend, Strands
 from hairnet.mix import Take, between, by_layers, check_strength, stronger
 from hairnet.morph import Morph
 from hairnet.portraits import Portrait, Result
+from hairnet.steering import Steering
 
 if TYPE_CHECKING:
     from hairnet.model import HairNet
@@ -52,6 +53,14 @@ class Look:
         """(K, ...)."""
         return self._encode(self.hairs, self.net.encode_hair)
 
+    @cached_property
+    def _steering(self) -> Steering | None:
+        """By which colour and shape are told apart; None where a network has none: then layers do, less well."""
+        try:
+            return self.net.steering
+        except (ValueError, OSError):
+            return None
+
     @torch.no_grad()
     def codes(
         self, weights: Sequence[float] | np.ndarray | None = None, strength: float = 1.0, take: Take = "all"
@@ -60,9 +69,11 @@ class Look:
         hair = between(self.hair_embeddings, np.array([self._weights(weights)]))
         if take == "all" and strength == 1:
             return self.net.decode(self.face_embedding, hair)
+        if take == "all" or self._steering is not None:
+            wanted = hair if self._steering is None else self._steering.take(self.own_hair, hair, take)
+            return self.net.decode(self.face_embedding, stronger(self.own_hair, wanted, strength))
         own = self.net.decode(self.face_embedding, self.own_hair)
-        stronger_hair = self.net.decode(self.face_embedding, stronger(self.own_hair, hair, strength))
-        return by_layers(own, stronger_hair, take)
+        return by_layers(own, self.net.decode(self.face_embedding, stronger(self.own_hair, hair, strength)), take)
 
     def at(
         self,

@@ -159,11 +159,8 @@ class Morph:
         self, picture: np.ndarray, mask: np.ndarray, bald: np.ndarray, whole: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Adds what no matte holds of the photo's own hair (loose strands, its shadow), as much as there is of it."""
-        own = self.sources[0]
-        again = bald + self.face.hair[..., None] * (own.pure - bald)
-        lost = carry(self.face.pixels - again, self._sheet(0, whole), self.face.side)
-        added = picture + np.float32(whole[0]) * lost
-        return added.clip(0, 255), np.maximum(mask, (np.abs(lost).max(-1) > 0.5).astype(np.float32))
+        rest = np.float32(whole[0]) * lost(self.face, self.sources[0].pure, bald, self._sheet(0, whole))
+        return (picture + rest).clip(0, 255), np.maximum(mask, (np.abs(rest).max(-1) > 0.5).astype(np.float32))
 
     def _sheet(self, source: int, whole: np.ndarray) -> torch.Tensor:
         """(1,2,GRID,GRID): from the mixed shape to a source's hair."""
@@ -194,3 +191,9 @@ class Morph:
     ) -> Composite:
         first = int(np.argmax(shares))
         return Composite(picture, mask, self.donors[first], self.face, self.pictures[first], wanted, bald, hair)
+
+
+def lost(face: Canvas, pure: np.ndarray, bald: np.ndarray, shifts: torch.Tensor) -> np.ndarray:
+    """(S,S,3) what is missing when the photo's hair is laid on the photo without it, moved along with the hair."""
+    again = bald + face.hair[..., None] * (pure - bald)
+    return carry(face.pixels - again, shifts, face.side)
