@@ -3,7 +3,8 @@
     python -m benchmarks.identity                     # the three built-in networks
     python -m benchmarks.identity --photos folder     # real photos instead of shared/material/identities
 
-Renders: fresh persons, each with four other hairstyles, poses, expressions, lights and scenes; the same for hairstyles.
+Renders: fresh persons, each with four other hairstyles, poses, expressions, lights and scenes; the same for hairstyles,
+where renders with a hat, which hides the hair, are left out of a second line.
 Rank-1: the first render of each person is the gallery, the others are queries. TAR at FAR 1e-3: over all pairs.
 Photos: one folder of photos per person, aligned by their most central face.
 """
@@ -28,14 +29,21 @@ NETWORKS = {"builtin": "person", "builtin-loss": "person", "builtin-hair": "hair
 
 
 def fresh_people(heads: int, size: int = 64) -> dict[str, np.ndarray]:
-    """`heads` persons x 4 hairstyles: image (N, S, S, 3) uint8, person and hair (N,) int64."""
+    """`heads` persons x 4 hairstyles: image (N, S, S, 3) uint8, person and hair (N,) int64, hat (N,) bool."""
     plan = Plan("people", heads, WIGS, poses=1, size=size, first=FIRST, shard_size=heads * WIGS)
     rows = list(plan.renders(0))
     return {
         "image": np.stack([picture.image for picture, *_ in rows]),
         "person": np.array([person for _, _, person, _ in rows]),
         "hair": np.array([hair for *_, hair in rows]),
+        "hat": np.array([plan.head(number)[0].scene.hat > 0.5 for _, number, *_ in rows]),
     }
+
+
+def seen_twice(classes: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """(N,) bool: the rows `kept` whose class has at least two of them."""
+    counts = np.bincount(classes[kept], minlength=int(classes.max()) + 1)
+    return kept & (counts[classes] >= 2)
 
 
 def on_photos(embedder: Embedder, folder: Path) -> dict[str, float]:
@@ -60,7 +68,11 @@ def main(*, heads: int = 400, photos: Path = PHOTOS, out: Path = Path("runs/benc
     people = fresh_people(heads)
     figures: dict[str, dict[str, float]] = {}
     for name, column in NETWORKS.items():
-        figures[f"{name} on renders"] = retrieval_figures(embeddings(networks[name], people["image"]), people[column])
+        vectors = embeddings(networks[name], people["image"])
+        figures[f"{name} on renders"] = retrieval_figures(vectors, people[column])
+        if column == "hair":
+            bare = seen_twice(people["hair"], ~people["hat"])
+            figures[f"{name} on renders without hats"] = retrieval_figures(vectors[bare], people["hair"][bare])
         if photos.is_dir() and column == "person":
             figures[f"{name} on photos"] = on_photos(networks[name], photos)
     for title, values in figures.items():

@@ -57,7 +57,7 @@ class Kind:
 
 
 KINDS = {
-    "embedder": Kind("residual", INNER, "person", slice(0, None, 2), 11, 4000),
+    "embedder": Kind("residual", INNER, "person", slice(0, None, 2), 11, 2600),
     "embedder-loss": Kind("depthwise", INNER, "person", slice(1, None, 2), 22, 2000),
     "hair": Kind("residual", WHOLE, "hair", slice(None), 33, 4500, "looks"),
 }
