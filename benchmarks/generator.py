@@ -124,7 +124,9 @@ def read_generators(names: str) -> dict[str, Generator]:
         raise ValueError('--generators names no file: give "builtin", or paths divided by commas')
     for name, G in networks.items():
         if G.z_dim != factors.Z_DIM:
-            raise ValueError(f"{name} takes z of {G.z_dim} numbers, not {factors.Z_DIM}: it is not of recipes.generator")
+            raise ValueError(
+                f"{name} takes z of {G.z_dim} numbers, not {factors.Z_DIM}: it is not of recipes.generator"
+            )
     if len({G.resolution for G in networks.values()}) > 1:
         raise ValueError(f"--generators {names} are of different resolutions: compare those of one")
     return networks

@@ -1,0 +1,1 @@
+"""Training of generators: the adversarial game, its state on disk, pictures and their augmentation."""
