@@ -89,7 +89,8 @@ def train(
         optimiser.load_state_dict(state["optimiser"])
         step, before, losses = state["step"], state["seconds"], state["losses"]
     network.train()
-    start = saved = time.monotonic()
+    resumed, start = step, time.monotonic()
+    saved = start
     with tqdm(total=schedule.steps, initial=step, unit="step", smoothing=0.1) as bar:
         while step < schedule.steps:
             seconds = before + time.monotonic() - start
@@ -111,7 +112,7 @@ def train(
             if time.monotonic() - saved > CHECKPOINT_SECONDS:
                 _save(state_path, network, optimiser, step, before + time.monotonic() - start, losses, key)
                 saved = time.monotonic()
-    seconds = before + time.monotonic() - start
+    seconds = before + (time.monotonic() - start if step > resumed else 0.0)  # a finished training stays as it was
     _save(state_path, network, optimiser, step, seconds, losses, key)
     network.eval()
     return {"steps": step, "seconds": round(seconds, 1), "loss": round(sum(losses) / max(1, len(losses)), 5)}

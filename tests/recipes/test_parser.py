@@ -41,7 +41,7 @@ def test_the_command_trains_saves_and_resumes_to_the_same_bytes(train_twice, hea
 
 
 def test_a_training_learns_its_renders(heads, generated, tmp_path):
-    parser, record = train_parser(heads, generated, tmp_path, Schedule(steps=40, batch=8, rate=6e-3, seed=0))
+    parser, record = train_parser(heads, generated, tmp_path, Schedule(steps=70, batch=8, rate=6e-3, seed=0))
     data = load_set(heads, "faces", ("image", "labels"))
     figures = parsing_figures(confusion(parser.labels, data["image"], data["labels"]))
     assert figures["pixel_accuracy"] > 0.5, figures
