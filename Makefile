@@ -17,6 +17,12 @@ PORT       ?= 7860
 STAMP := .venv/.installed
 RUN_PYTHON := .venv/bin/python -m
 
+# Evaluation: faces in the gallery, transfers, triples of each kind of the benchmark (empty: all 780).
+GALLERY    ?= 2000
+SMALL      := $(filter 2000,$(GALLERY))
+QUERIES    ?= $(if $(SMALL),200,1000)
+PER_BUCKET ?= $(if $(SMALL),4)
+
 # Published weights: make weights lists them, make weights FETCH=ffhq.pkl fetches one into weights/ and checks its sha256.
 FETCH      ?=
 
@@ -52,11 +58,15 @@ train: directions
 	$(RUN_PYTHON) hairnet.train --pairs $(RUN)/pairs --generator $(GENERATOR) --out $(RUN)/hairnet --preset $(PRESET) \
 	    $(if $(STEPS),--steps $(STEPS))
 
-# The network of the run where it has been trained, the shipped one otherwise.
+# The network of the run where it has been trained, the shipped one otherwise. Minutes; the paper's sizes and the whole
+# benchmark: make evaluate GALLERY=100000
 evaluate: NETWORK = $(wildcard $(RUN)/hairnet/hairnet.safetensors)
+evaluate: JUDGED = $(if $(NETWORK),--network $(NETWORK) --generator $(GENERATOR))
 evaluate: setup
-	$(RUN_PYTHON) evaluation.retrieval --gallery 1000 --queries 200 --out $(RUN)/evaluation \
-	    $(if $(NETWORK),--network $(NETWORK) --generator $(GENERATOR))
+	$(RUN_PYTHON) evaluation.retrieval --gallery $(GALLERY) --queries $(QUERIES) --out $(RUN)/evaluation/retrieval $(JUDGED)
+	$(RUN_PYTHON) evaluation.benchmark --out $(RUN)/evaluation/benchmark $(JUDGED) \
+	    $(if $(PER_BUCKET),--per-bucket $(PER_BUCKET))
+	$(RUN_PYTHON) evaluation.report $(RUN)/evaluation
 
 # A page for the browser, on this computer alone: make demo PORT=8000
 demo: setup
