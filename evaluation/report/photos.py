@@ -40,7 +40,13 @@ def section(found: dict[str, Any], folder: Path) -> str:
         dependence(found["judge"]),
         html.table(["", *METHODS], rows, None),
         html.table(
-            ["yaw between the donors", "pairs", *[f"{name.replace('_', ' ')}, blended" for name in WATCHED]], gaps, None
+            [
+                "yaw between the donors",
+                "pairs",
+                *[f"{means(name, found['metrics'][name])}, blended" for name in WATCHED],
+            ],
+            gaps,
+            None,
         ),
         html.table(["against the face photos", "pictures", "FID", "KID"], apart, None) if apart else "",
         html.paragraph(f"{left}No face was found in {lost} pictures; all were measured.", "soft"),

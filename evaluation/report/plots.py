@@ -35,7 +35,7 @@ def cmc_plot(series: Series, chance: int) -> str:
         axes.fill_between(ks, low, high, color=COLOURS[colour], alpha=0.15, lw=0)
     ks = [p["k"] for p in series[0][2]]
     axes.plot(ks, [min(1, k / chance) for k in ks], color="#b9bfca", lw=1.2, ls=(0, (4, 3)), label="chance")
-    axes.set_xscale("log")
+    _logarithmic(axes, ks[0], ks[-1])
     return _svg(figure, axes)
 
 
@@ -49,7 +49,7 @@ def size_plot(series: Series) -> str:
         axes.fill_between(sizes, low, high, color=COLOURS[colour], alpha=0.15, lw=0)
     sizes = [p["gallery"] for p in series[0][2]]
     axes.plot(sizes, [1 / size for size in sizes], color="#b9bfca", lw=1.2, ls=(0, (4, 3)), label="chance")
-    axes.set_xscale("log")
+    _logarithmic(axes, sizes[0], sizes[-1])
     return _svg(figure, axes)
 
 
@@ -59,8 +59,8 @@ def histogram(found: dict[str, Any]) -> str:
     edges = found["edges"]
     shown = [k for k, parts in enumerate(zip(found["genuine"], found["strangers"], strict=True)) if max(parts) > 0]
     for words, colour, name in (("strangers", "third", "strangers"), ("face donor", "main", "genuine")):
-        axes.stairs(found[name], edges, fill=True, color=COLOURS[colour], alpha=0.35)
-        axes.stairs(found[name], edges, color=COLOURS[colour], lw=1.5, label=words)
+        axes.stairs(found[name], edges, fill=True, color=COLOURS[colour], alpha=0.35, label=words)
+        axes.stairs(found[name], edges, color=COLOURS[colour], lw=1.2)
     axes.set_xlim(edges[shown[0]] - 0.05, edges[shown[-1] + 1] + 0.05)
     axes.set_yticks([])
     return _svg(figure, axes)
@@ -68,7 +68,7 @@ def histogram(found: dict[str, Any]) -> str:
 
 def _axes(x: str, y: str, percent: bool = False) -> tuple[Figure, Any]:
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(4.6, 3.1), layout="constrained")
+        figure = Figure(figsize=(4.2, 3.0), layout="constrained")
         axes = figure.add_subplot()
     axes.set_xlabel(x)
     axes.set_ylabel(y)
@@ -79,6 +79,23 @@ def _axes(x: str, y: str, percent: bool = False) -> tuple[Figure, Any]:
         axes.set_ylim(-0.02, 1.02)
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     return figure, axes
+
+
+def _logarithmic(axes: Any, low: int, high: int) -> None:
+    """A logarithmic x axis whose ticks are plain numbers: 1, 10, 100, 1k."""
+    axes.set_xscale("log")
+    decades = [10**n for n in range(12) if low <= 10**n <= high / 2]
+    ticks = sorted({low, *decades, high})
+    axes.set_xticks(ticks, [_short(tick) for tick in ticks])
+    axes.minorticks_off()
+
+
+def _short(number: int) -> str:
+    """2000 -> 2k, 1500000 -> 1.5M."""
+    for unit, letter in ((1_000_000, "M"), (1000, "k")):
+        if number >= unit:
+            return f"{number / unit:g}{letter}"
+    return str(number)
 
 
 def _svg(figure: Figure, axes: Any) -> str:

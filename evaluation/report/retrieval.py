@@ -7,6 +7,9 @@ from typing import Any
 
 from evaluation.report import html, plots
 
+OPEN_SET = (
+    "TPIR: the share found first, with a score above the threshold that lets only the share FPIR of strangers pass."
+)
 HEAD = ["", "rank-1", "rank-5", "rank-10", "mean rank", "median rank"]
 IDENTITY = {
     "transfer": "transfer → its face donor",
@@ -71,13 +74,13 @@ def identity_section(found: dict[str, Any]) -> str:
         dependence(judge),
         rank_table(found, IDENTITY, found["chance"]),
         html.plots(*figures),
-        html.table(["yaw between the donors", "queries", "rank-1"], map(gap_row, found["rank_1_by_yaw_gap"]), None),
-        html.paragraph(
-            "If the person may not be in the gallery at all: TPIR is the share found first with a score above the "
-            "threshold that lets only the share FPIR of strangers pass.",
-            "soft",
-        ),  # fmt: skip
-        html.table(["FPIR", "threshold", "TPIR"], map(open_row, found["open_set"]), None),
+        html.beside(
+            "<h3>By yaw between the donors</h3>"
+            + html.table(["degrees", "queries", "rank-1"], map(gap_row, found["rank_1_by_yaw_gap"]), None),
+            "<h3>If the person may not be in the gallery</h3>"
+            + html.table(["FPIR", "threshold", "TPIR"], map(open_row, found["open_set"]), None)
+            + html.paragraph(OPEN_SET, "soft"),
+        ),
         html.paragraph(undetected(found), "soft"),
     )
 
@@ -125,7 +128,7 @@ def rank_table(part: dict[str, Any], words: dict[str, str], chance: dict[str, fl
     rows = []
     for name, text in words.items():
         row = part[name]
-        shares = [html.interval(percent(row[f"rank_{k}"]), *map(percent, row[f"rank_{k}_ci95"])) for k in (1, 5, 10)]
+        shares = [share(row, f"rank_{k}") for k in (1, 5, 10)]
         ranks = [
             html.interval(number(row[f"{k}_rank"]), *map(number, row[f"{k}_rank_ci95"])) for k in ("mean", "median")
         ]
@@ -156,19 +159,18 @@ def gap_row(bucket: dict[str, Any]) -> list[str]:
     """One bucket of yaw gaps."""
     low, high = bucket["degrees"] or (None, None)
     words = "not known" if low is None else f"{low} – {high}°" if high is not None else f"over {low}°"
-    if not bucket["queries"]:
-        return [words, "0", "–"]
-    return [
-        words,
-        f"{bucket['queries']:,}",
-        html.interval(percent(bucket["rank_1"]), *map(percent, bucket["rank_1_ci95"])),
-    ]
+    return [words, f"{bucket['queries']:,}", share(bucket, "rank_1") if bucket["queries"] else "–"]
 
 
 def open_row(point: dict[str, Any]) -> list[str]:
     """One working point of the open question."""
-    share = html.interval(percent(point["tpir"]), *map(percent, point["tpir_ci95"]))
-    return [percent(point["fpir"]), f"{point['threshold']:.3f}", share]
+    return [percent(point["fpir"]), f"{point['threshold']:.3f}", share(point, "tpir")]
+
+
+def share(row: dict[str, Any], name: str) -> html.Markup:
+    """A share with its interval, in percent."""
+    low, high = (percent(x).removesuffix(" %") for x in row[f"{name}_ci95"])
+    return html.interval(percent(row[name]), low, high)
 
 
 def percent(share: float) -> str:
