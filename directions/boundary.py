@@ -40,8 +40,13 @@ def main(out: Path, *, attribute: str = "yaw", directions: str = "builtin", gene
 
 def write_boundary(direction: Direction, path: Path) -> None:
     """(1, w_dim) float32 of unit length."""
+    write_vector(direction.vector, path)
+
+
+def write_vector(vector: np.ndarray, path: Path) -> None:
+    """(d,) as (1, d) float32."""
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.save(file, direction.vector[None].astype(np.float32))
+        np.save(file, vector[None].astype(np.float32))
 
 
 def read_boundary(path: Path, w_dim: int) -> np.ndarray:

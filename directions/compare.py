@@ -32,7 +32,7 @@ from directions.linear import LinearFit, bootstrap_interval, fit_linear, held_ou
 from directions.measured import MeasuredFaces, open_faces
 from directions.pictures import caption, strip
 from directions.pool import MeasuringPool
-from directions.report import aligned
+from directions.report import REPORT, aligned, write_report
 from directions.scorer import Scorer
 from directions.spaces import Coded, Space, coded, in_w, open_space
 from directions.vectors import distance, edit_vector, ways
@@ -59,7 +59,7 @@ def main(
 ) -> None:
     """Edits the same held-out faces along every way, renders and measures them, and prints what else changes.
 
-    Writes compare-ATTRIBUTE.json and compare-ATTRIBUTE.png (one face, a row for each way).
+    Writes compare-ATTRIBUTE.json and compare-ATTRIBUTE.png (one face, a row for each way), also into report.html.
 
     Args:
         faces: folder of shards that directions.measure has measured
@@ -88,6 +88,8 @@ def main(
         figures, picture = compare(sample, names[0], tools, wanted)
     write_json(folder / f"compare-{names[0]}.json", figures)
     write_image(picture, folder / f"compare-{names[0]}.png")
+    if (folder / REPORT).is_file():
+        write_report(folder)
     print(f"for one SD of {names[0]}:\n{comparison(figures)}")
 
 

@@ -117,7 +117,7 @@ def load_direction(path_or_name: str | Path, generator: HasSha256) -> Direction:
 def load_directions(folder: str | Path, generator: HasSha256) -> dict[str, Direction]:
     """{attribute: direction} of all directions in a folder; "builtin" means the shipped ones."""
     folder = BUILTIN if str(folder) == "builtin" else Path(folder)
-    paths = sorted(path for path in folder.glob("*.json") if path.name != "report.json")
+    paths = [path for path in sorted(folder.glob("*.json")) if not path.name.startswith(("report", "compare-"))]
     if not paths:
         raise FileNotFoundError(f"{folder} holds no directions: run `python -m directions.fit` first")
     return {direction.attribute: direction for direction in (load_direction(path, generator) for path in paths)}

@@ -1,8 +1,8 @@
 """Who says where a face looks: a pose network, or MTCNN's five points. Every reader gives landmarks and angles.
 
 The network reads hundreds of pictures a second on one core, but it answers for any picture; so where the parser sees
-hardly any face there is none. MTCNN is about thirty times slower and finds no face in some pictures; it can also stand
-beside the network as a check.
+neither an eye nor glasses at the place of either eye there is no face. MTCNN is about thirty times slower and finds no
+face in some pictures; it can also stand beside the network as a check.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from scipy.ndimage import maximum_filter
 
 from data.files import sha256
 from data.weights import resolve
@@ -18,6 +19,7 @@ from faces.landmarks import COUNT, load_pose_network
 from faces.pose import yaw_from_points
 
 MTCNN = "mtcnn"  # the name of the detector where a network could stand
+NEAR = 0.03  # of the side: how far from an eye's landmarks the parser may see it
 MOST_APART = 15.0  # degrees of yaw between network and detector: more than this, and neither is believed
 FIVE = ((*range(36, 42),), (*range(42, 48),), (30,), (48,), (54,))  # landmarks at eyes, tip of the nose, mouth corners
 
@@ -71,6 +73,16 @@ def angles_of(points: np.ndarray) -> np.ndarray:
     pitch = PITCH_PER_SHARE * (share - LEVEL_SHARE)
     roll = np.degrees(np.arctan2(across[:, 1], across[:, 0]))
     return np.stack([yaw_from_points(points), pitch, roll], axis=1)
+
+
+def seen(landmarks: np.ndarray, eyes: np.ndarray) -> np.ndarray:
+    """(N,) bool: whether either eye of (N, 68, 2) landmarks lies near a pixel of `eyes` (N, S, S) bool."""
+    near = maximum_filter(eyes, (1, *[2 * round(NEAR * eyes.shape[1]) + 1] * 2))
+    found = np.zeros(len(landmarks), bool)
+    for members in FIVE[:2]:
+        place = np.clip(np.round(landmarks[:, list(members)].mean(axis=1)), 0, eyes.shape[1] - 1).astype(int)
+        found |= near[np.arange(len(place)), place[:, 1], place[:, 0]]
+    return found
 
 
 def checked(read: Reader) -> Reader:

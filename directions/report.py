@@ -29,8 +29,15 @@ img { max-width: 100%; display: block; margin: 1em 0 }"""
 
 ABOUT = """Accuracy, AUC and R² are of all held-out faces (one seed in five), with 95 % bootstrap intervals over faces;
 shuffled is the accuracy with shuffled labels. Reach is where the measured value still rises along the direction; edit
-error is the mean distance between the value asked and the value measured after rendering. Halves is the cosine between
-the directions of two halves of the faces; distance is how far one SD of the attribute leads w away, in SD of w."""
+error is the mean distance between the value asked and the value measured after rendering, by the mean curve alone.
+Stability is the mean cosine between the edit vectors of resampled faces (least of all couples in brackets); distance is
+how far one SD of the attribute leads the code away, in SD of the codes (Mahalanobis). Way is the edit vector: of three,
+the one that leaks least."""
+
+WAYS = """Ways to change one attribute by one SD, on the same held-out faces. normal: the SVM's (InterFaceGAN);
+whitened: an SVM's on whitened codes; covariance: the covariance of the codes times the normal; regression: times the
+slope of a ridge regression; conditional: covariance with the other attributes held fixed, also in other spaces. Leak is
+the root mean square over all others, in their SD; random steps are as long, or change as much of the picture."""
 
 LEAKS = """One row per direction: what else changes when its attribute rises by one SD. Attributes in their own SD, with
 held-fixed ones near 0 by construction of the edit; identity and hair as the cosine between the descriptors of the
@@ -56,13 +63,19 @@ def matrix(report: dict[str, Any]) -> str:
 def write_report(folder: Path) -> None:
     """Writes report.html from report.json and the pictures beside it."""
     report = read_json(folder / REPORT)
-    parts = [f"<h1>Directions in W</h1><p>{report['faces']:,} faces, psi {report['psi']:g}.</p>"]
+    space = report.get("space", "W")
+    parts = [f"<h1>Directions in {html.escape(space)}</h1><p>{report['faces']:,} faces, psi {report['psi']:g}.</p>"]
     if report["directions"]:
         parts += [_html_table(report), f"<p>{ABOUT}</p>"]
         parts += [f"<h2>Leakage</h2><p>{LEAKS}</p>", _image(_png(heat_map(report)))]
     for name, figures in report["directions"].items():
         parts += [f"<h2>{html.escape(name)}</h2>", _image(_png(calibration_plot(name, figures)))]
         parts += [_image((folder / f"{name}.png").read_bytes())]
+    for path in sorted(folder.glob("compare-*.json")):
+        parts += [f"<h2>Ways to change {html.escape(path.stem[8:])}</h2><p>{WAYS}</p>"]
+        parts += [_image(_png(comparison_plot(read_json(path))))]
+        if path.with_suffix(".png").is_file():
+            parts += [_image(path.with_suffix(".png").read_bytes())]
     for name, reason in report["failed"].items():
         parts.append(f"<p>No direction for {html.escape(name)}: {html.escape(reason)}.</p>")
     head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Directions</title><style>{STYLE}</style>'
@@ -105,6 +118,27 @@ def calibration_plot(name: str, figures: dict[str, Any]) -> Figure:
     return figure
 
 
+def comparison_plot(figures: dict[str, Any]) -> Figure:
+    """Leakage, likeness of person and hair, and distance of every way that has them, all at equal effect."""
+    names = [way for way, found in figures.items() if "failed" not in found]
+    panels = {
+        "RMS leak, SD": [figures[way].get("leak_rms") for way in names],
+        "edit error": [figures[way].get("edit_mae") for way in names],
+        **{f"{one}, cosine": [figures[way]["likeness"][one]["cosine"] for way in names] for one in DESCRIPTORS},
+    }
+    figure = Figure(figsize=(WIDTH, 1 + 0.3 * len(names)), layout="constrained")
+    axes = figure.subplots(1, len(panels), sharey=True)
+    for axis, (title, values) in zip(axes, panels.items(), strict=True):
+        numbers = np.array([np.nan if value is None else value for value in values], float)
+        axis.barh(range(len(names)), np.nan_to_num(numbers), color="C0")
+        for y, value in enumerate(numbers):
+            axis.text(0, y, "" if np.isnan(value) else f" {value:.2f}", va="center", fontsize=8)
+        axis.set_title(title, fontsize=9)
+    axes[0].set_yticks(range(len(names)), names, fontsize=8)
+    axes[0].invert_yaxis()
+    return figure
+
+
 def _summaries(report: dict[str, Any]) -> dict[str, dict[str, str]]:
     """{direction: {heading: text}} of the table."""
     return {name: _summary(figures) for name, figures in report["directions"].items()}
@@ -117,10 +151,12 @@ def _summary(figures: dict[str, Any]) -> dict[str, str]:
         "shuffled": f"{figures['accuracy_shuffled']:.2f}",
         "AUC": _interval(figures, "auc"),
         "R2": _interval(figures, "ridge_r2"),
-        "halves": f"{figures['halves_cosine']:.3f}",
+        "stability": "{cosine:.3f} ({least:.3f})".format(**figures["stability"]),
         "reach": f"{low:+.0f} to {high:+.0f}",
         "edit error": f"{figures['edit_mae']:.1f}",
         "distance": f"{figures['distance_per_sd']:.1f}",
+        "leak": f"{figures['leak_rms']:.2f}",
+        "way": figures["way"],
     }
 
 

@@ -14,13 +14,12 @@ from data.weights import resolve
 from directions import own, pose
 from directions.attributes import MEASURED, measure
 from directions.crops import Crops
-from directions.face import NOSE, SKIN
 from directions.hair import HAIR
 from faces.inner import inner_face
 from faces.parsing import load_parser
 
 BATCH = 32  # pictures per pass: fixed, since a network's last bits may change with the batch
-LEAST_FACE = 4.0  # percent of the picture that face and nose take up: else there is no face
+EYES = (3, 4, 5)  # glasses and eyes, by CelebAMask-HQ's numbers
 OLD = {"pose_sha256": pose.MTCNN, "check": ""}  # of measurements that do not say it
 
 
@@ -90,7 +89,7 @@ class Measurer:
             labels = self.parser.labels(to_tensor(images).to(self.device)).cpu().numpy()
         crops = Crops(images, labels, *self.read(images))
         if self.by_network:  # which answers for any picture
-            faceless = crops.area(SKIN, NOSE) < LEAST_FACE
+            faceless = ~pose.seen(crops.landmarks, crops.where(*EYES))
             crops.landmarks[faceless], crops.angles[faceless] = np.nan, np.nan
         return crops
 

@@ -117,6 +117,7 @@ class Outside:
     encode: Callable[[np.ndarray], np.ndarray]
     decode: Callable[[np.ndarray, np.ndarray], np.ndarray]
     pictures: Callable[[np.ndarray], np.ndarray]  # rows of the faces -> their pictures
+    w_dim: int
 
     def codes(self, faces: MeasuredFaces) -> np.ndarray:
         """(N, d) of all faces' pictures."""
@@ -138,8 +139,6 @@ class Outside:
     def render(self, starts: np.ndarray) -> np.ndarray:
         """(N, w_dim + d) -> (N, H, W, 3) uint8."""
         return self.decode(starts[:, self.w_dim :], starts[:, : self.w_dim])
-
-    w_dim: int = 0
 
     def _behind_w(self, numbers: np.ndarray) -> np.ndarray:
         return np.concatenate([np.zeros(self.w_dim), numbers])

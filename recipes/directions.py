@@ -14,11 +14,12 @@ from pathlib import Path
 from data.command import run
 from data.files import atomic_path
 from directions.direction import BUILTIN
-from directions.fit import fit_directions, table
+from directions.fit import fit_directions
 from directions.measure import measure_shards
+from directions.report import matrix, table
 from synth.sample import sample
 
-FACES = 12_288
+FACES = 20_480
 SHARD_SIZE = 4096
 
 
@@ -29,11 +30,11 @@ def main(*, out: Path, faces: int = FACES) -> None:
         out: folder for the stages: faces, directions
         faces: number of faces to sample, seeds 0 to faces - 1
     """
-    print(table(directions_of("builtin", out, faces)))
-    for path in (out / "directions").glob("*.json"):
-        if path.name != "report.json":
-            with atomic_path(BUILTIN / path.name) as temporary:
-                shutil.copyfile(path, temporary)
+    report = directions_of("builtin", out, faces)
+    print(f"{table(report)}\n\n{matrix(report)}")
+    for name in report["directions"]:
+        with atomic_path(BUILTIN / f"{name}.json") as temporary:
+            shutil.copyfile(out / "directions" / f"{name}.json", temporary)
 
 
 def directions_of(generator: str, out: Path, faces: int) -> dict:

@@ -5,7 +5,7 @@ import pytest
 
 from directions.attributes import MEASURED
 from directions.compare import compare, comparison
-from directions.report import heat_map, matrix, table
+from directions.report import comparison_plot, heat_map, matrix, table
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +27,7 @@ def test_all_ways_have_the_same_effect_and_a_row(compared):
         assert (
             figures[way]["likeness"]["hair"]["cosine"] > figures["random, as visible"]["likeness"]["hair"]["cosine"] - 1
         )
+    assert np.isfinite(comparison_plot(figures).get_size_inches()).all()
     lines = comparison(figures).splitlines()
     assert len(lines) == 1 + len(figures)
     assert picture.size[0] > picture.size[1]
@@ -41,7 +42,9 @@ def test_tables_and_the_heat_map_show_what_could_not_be_measured():
         "auc": 0.95,
         "ridge_r2": 0.9,
         "accuracy_shuffled": 0.5,
-        "halves_cosine": 0.99,
+        "stability": {"cosine": 0.99, "least": 0.97},
+        "leak_rms": 0.2,
+        "way": "covariance",
     }
     figures |= {"reach": [-30, 30], "edit_mae": 2.0, "distance_per_sd": 1.2, "leakage": leakage, "likeness": likeness}
     report = {"directions": {"yaw": figures}}

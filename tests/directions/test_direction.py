@@ -84,7 +84,7 @@ def test_another_generators_direction_is_refused_in_one_sentence(tmp_path: Path)
         {"curve": {"scores": [0, 1], "values": [1, 0]}},
         {"curve": {"scores": [0, 1], "values": [0]}},
         {"curve": [[0, 1], [0, 1]]},
-        {"space": "Z"},
+        {"space": "V+1"},
         {"n": "many"},
         {"scorer": []},
         {"extra": 1},

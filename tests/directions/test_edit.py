@@ -59,7 +59,7 @@ def flags(generator: Path, parser: Path, tmp_path: Path) -> dict:
 
 
 def test_moving_to_values_subtracts_the_estimate(flags: dict, capsys: pytest.CaptureFixture[str]):
-    main(to="40,50,60", **flags)
+    main(to="40,50,60", search=False, **flags)
     figures = json.loads(flags["out"].with_suffix(".json").read_text())
     present = figures["estimated"]
     wanted = np.array([40, 50, 60])
@@ -69,6 +69,17 @@ def test_moving_to_values_subtracts_the_estimate(flags: dict, capsys: pytest.Cap
     out = capsys.readouterr().out
     assert out.count("lightness") == 4
     assert out.count("beyond the reach") == 2
+
+
+def test_a_search_ends_as_near_as_the_face_can_get_and_says_its_reach(flags: dict, capsys: pytest.CaptureFixture[str]):
+    main(by="-2,0,2", **flags)
+    figures = json.loads(flags["out"].with_suffix(".json").read_text())
+    low, high = figures["reach"]
+    assert low < figures["measured"] < high
+    for picture in figures["pictures"]:
+        nearest = np.clip(picture["to"], low, high)
+        assert abs(picture["measured"] - nearest) < 0.1 * (high - low)
+    assert "edits of it reach from" in capsys.readouterr().out
 
 
 def test_moving_by_nothing_shows_the_face_itself(flags: dict):

@@ -59,7 +59,7 @@ def test_auc_and_r2_are_those_of_the_textbook():
 
 def test_shuffled_labels_give_chance():
     _, _, fit, _ = fitted()
-    assert fit.figures["accuracy_shuffled"] == pytest.approx(0.5, abs=0.06)
+    assert fit.figures["accuracy_shuffled"] == pytest.approx(0.5, abs=0.08)
 
 
 def test_the_intercept_puts_the_boundary_at_the_threshold():

@@ -1,0 +1,60 @@
+"""Principal components in GANSpace's form: there and back, and refusal of all that is none."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from directions.boundary import read_boundary
+from directions.components import main, principal, read_components, write_components
+
+D = 6
+
+
+def samples() -> np.ndarray:
+    random = np.random.RandomState(0)
+    root = np.linalg.qr(random.randn(D, D))[0] * np.array([5.0, 3, 2, 1, 0.5, 0.1])
+    return (random.randn(4000, D) @ root.T + 2).astype(np.float32)
+
+
+def test_components_are_orthogonal_and_fall_in_spread():
+    found = principal(samples(), 4)
+    np.testing.assert_allclose(found.vectors @ found.vectors.T, np.eye(4), atol=1e-9)
+    np.testing.assert_allclose(found.sd, [5, 3, 2, 1], rtol=0.05)
+    np.testing.assert_allclose(found.mean, 2, atol=0.4)
+
+
+def test_components_come_back_in_the_form_of_ganspace(tmp_path: Path):
+    found = principal(samples(), 3)
+    write_components(found, tmp_path / "c.npz")
+    stored = np.load(tmp_path / "c.npz")
+    assert stored["lat_comp"].shape == (3, 1, D) and stored["lat_mean"].shape == (1, D)
+    back = read_components(tmp_path / "c.npz", D)
+    np.testing.assert_allclose(back.vectors, found.vectors, atol=1e-6)
+    np.testing.assert_allclose(back.sd, found.sd, rtol=1e-6)
+
+
+def test_one_component_goes_to_the_fit_as_a_boundary(plain, tmp_path: Path):
+    plain.write(plain.faces(500), tmp_path / "faces", 250)
+    main(tmp_path / "faces", tmp_path / "c.npz", count=4)
+    main(tmp_path / "faces", tmp_path / "c.npz", take=2, out=tmp_path / "second.npy")
+    vector = read_boundary(tmp_path / "second.npy", plain.width)
+    np.testing.assert_allclose(vector, principal(plain.faces(500).w, 4).vectors[2], atol=1e-5)
+    with pytest.raises(ValueError, match="--take is 4, but .* has the components 0 to 3"):
+        main(tmp_path / "faces", tmp_path / "c.npz", take=4, out=tmp_path / "second.npy")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", pickle.dumps([1.0])])
+def test_other_files_are_refused(tmp_path: Path, content: bytes):
+    (tmp_path / "c.npz").write_bytes(content)
+    with pytest.raises(ValueError, match="c.npz holds no components"):
+        read_components(tmp_path / "c.npz", D)
+
+
+def test_objects_are_never_unpickled(tmp_path: Path):
+    np.savez(tmp_path / "c.npz", lat_comp=np.array([[{}]], object), lat_mean=np.zeros((1, D)), lat_stdev=np.ones(1))
+    with pytest.raises(ValueError, match="c.npz holds no components"):
+        read_components(tmp_path / "c.npz", D)
+    with pytest.raises(FileNotFoundError, match="none.npz does not exist"):
+        read_components(tmp_path / "none.npz", D)
