@@ -6,13 +6,18 @@ in the end must never have been a loss, so the scoring embedder is refused here 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from torch import Tensor
 
 from data.files import sha256
 from data.weights import builtin, load_network, resolve
 from faces.identity import KINDS, load_embedder
 from faces.parsing import load_parser
+from faces.perceptual import load_lpips, parser_distance
 from hairnet.losses import Judges
 
 SCORER = KINDS["builtin"]
@@ -25,33 +30,47 @@ class JudgeFiles:
     identity: Path
     hair: Path | None  # None: this world has no hair descriptor
     parser: Path
+    perceptual: tuple[Path, ...] | None = None  # of LPIPS; (): the parser stands in for it; None: no such judge
 
     @classmethod
-    def find(cls, identity: str, hair: str, parser: str) -> JudgeFiles:
-        """The files that --identity, --hair (may be "none") and --parser name; ValueError for one that may not judge.
+    def find(cls, identity: str, hair: str, parser: str, perceptual: str = "none") -> JudgeFiles:
+        """The files that the flags name, some of which may be "none"; ValueError for one that may not judge.
 
-        identity, hair: a name or a path that `load_embedder` takes.
+        identity, hair: a name or a path that `load_embedder` takes; perceptual: "parser" or LPIPS's files, by commas.
         """
+        paths = () if perceptual == "parser" else tuple(map(Path, perceptual.split(",")))
+        for path in paths:
+            if perceptual != "none" and not path.is_file():
+                raise FileNotFoundError(f"--perceptual {path} is not a file: give those of LPIPS, or parser, or none")
         return cls(
             _embedder("--identity", identity, ("hair",)),
             None if hair == "none" else _embedder("--hair", hair),
             resolve(parser, "parser"),
+            None if perceptual == "none" else paths,
         )
 
-    def digests(self) -> dict[str, str | None]:
+    def digests(self) -> dict[str, Any]:
         """The sha256 of each file."""
-        return {
+        digests: dict[str, Any] = {
             "identity": sha256(self.identity),
             "hair": None if self.hair is None else sha256(self.hair),
             "parser": sha256(self.parser),
         }
+        if self.perceptual is not None:
+            digests["perceptual"] = [sha256(path) for path in self.perceptual] or "parser"
+        return digests
 
     def load(self, device: str) -> Judges:
         """The networks."""
+        parser = load_parser(self.parser, device)
+        perceptual: Callable[[Tensor, Tensor], Tensor] | None = None
+        if self.perceptual is not None:
+            perceptual = load_lpips(self.perceptual, device) if self.perceptual else parser_distance(parser)
         return Judges(
             identity=load_embedder(self.identity, device),
             hair=None if self.hair is None else load_embedder(self.hair, device),
-            parser=load_parser(self.parser, device),
+            parser=parser,
+            perceptual=perceptual,
         )
 
 

@@ -1,26 +1,27 @@
 """One step of the training: which pictures are seen, what is done with them, what it costs.
 
-Three kinds of tasks, from one batch of pairs (a pair: one person and one haircut, from two sides):
+Three kinds of tasks, from one batch of pairs (a pair: one haircut, on one person from two sides and on another one):
   paired    face of one side, hair of the other: the answer is the first side, its w and its picture are known.
   unpaired  face of pair i, hair of pair j: nobody knows the picture, but much of it (`losses.unknown_terms`).
   returned  the hair of that unpaired *result* put back on the face of j: the answer is j again, known exactly.
             Here the hair picture shows another person's forehead, ears, neck and pose around j's hair, which is just
-            what a transfer has to cope with and what pairs of one person never show. It is back-translation; it needs
-            no labels and no directions, so it works with any generator.
+            what a transfer has to cope with. It is back-translation; it needs no labels and no directions, so it works
+            with any generator.
 """
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from hairnet.augment import blemish, shift, uniform
+from hairnet.augment import Draws, blemish, shift
 from hairnet.losses import Judges, Weights, known_terms, unknown_terms, w_distance
-from hairnet.network import TwoEncoders
-from hairnet.samples import HAIR, Samples, Views, rows_of_step
+from hairnet.network import Network
+from hairnet.samples import Samples, Views, let_in, rows_of_step
 from hairnet.split import face_part, hair_part, resize
 
 SAME_SIDE = 0.125  # share of the pairs whose hair picture is the target itself: a transfer may need no turning
@@ -34,6 +35,8 @@ class Plan:
     pictures: int  # of them, how many results are rendered and judged
     swaps: int  # unpaired tasks, and as many returned ones
     weights: Weights = field(default_factory=Weights)
+    mirrored: float = 0.0  # share of the judged steps in which all pictures are mirrored: inputs and answers together
+    widening: int = 0  # first steps, during which pairs are let in by their yaw gap, the smallest first
 
 
 class Lesson(nn.Module):
@@ -44,7 +47,7 @@ class Lesson(nn.Module):
 
     def __init__(
         self,
-        network: TwoEncoders,
+        network: Network,
         samples: Samples,
         judges: Judges,
         units: Tensor,
@@ -52,24 +55,26 @@ class Lesson(nn.Module):
         seed: int,
         rank: int = 0,
         world: int = 1,
+        by_gap: Tensor | None = None,
     ) -> None:
+        """by_gap (N,): the rows of the samples, the smallest yaw gap first; only a plan that widens needs it."""
         super().__init__()
-        self.network = network
+        assert by_gap is not None or not plan.widening
+        self.network, self.by_gap = network, by_gap
         # A tuple hides what is frozen from nn.Module: no parameter, no state, nothing for DDP to send around.
         self._teachers = (samples, judges, units)
         self.plan, self.seed, self.rank, self.world = plan, seed, rank, world
 
     def forward(self, step: int, judged: bool) -> tuple[Tensor, dict[str, Tensor]]:
         samples, judges, units = self._teachers
-        rng = torch.Generator(units.device).manual_seed(self._seed_of(step))
-        known, other = self._draw(samples, step)
-        faces = self.network.face(self._seen(known, rng, face_part))
-        hairs = self.network.hair(self._seen(other, rng, hair_part))
+        known, other, face_inputs, hair_inputs, draws = self.batch(step, judged)
+        faces, hairs = self.network.face(face_inputs), self.network.hair(hair_inputs)
         ws = self.network.fusion(faces, hairs)
-        terms = {"w": w_distance(ws, known.w, units)}
-        weights = self.plan.weights
+        # Nobody knows the w of a mirrored picture: such a step learns from pictures alone.
+        mirrored = self._is_mirrored(step, judged)
+        terms = {} if mirrored else {"w": w_distance(ws, known.w, units)}
         if not judged:
-            return weights.w * terms["w"], terms
+            return self.plan.weights.w * terms["w"], terms
 
         pictures, swaps = self.plan.pictures // self.world, self.plan.swaps // self.world
         # The first rows lend their faces, the last ones their hair. Those are different pairs, except that a batch
@@ -84,30 +89,54 @@ class Lesson(nn.Module):
             resize(known.masks[:swaps], out.shape[-1]),
             other.images[-swaps:],
         )
-        result = Views(known.w[:swaps], out[pictures:].detach().clamp(-1, 1), known.masks[:swaps])
-        returned = self.network.fusion(faces[-swaps:], self.network.hair(self._seen(result, rng, hair_part)))
         terms |= {f"known_{name}": term for name, term in on_known.items()}
         terms |= {f"unknown_{name}": term for name, term in on_unknown.items()}
-        terms["returned_w"] = w_distance(returned, known.w[-swaps:], units)
-        loss = sum(getattr(weights, name.rpartition("_")[2]) * term for name, term in terms.items())
+        if not mirrored:
+            result = Views(known.w[:swaps], out[pictures:].detach().clamp(-1, 1), known.masks[:swaps])
+            returned = self.network.fusion(faces[-swaps:], self.network.hair(self._seen(result, draws, hair_part)))
+            terms["returned_w"] = w_distance(returned, known.w[-swaps:], units)
+        loss = sum(getattr(self.plan.weights, name.rpartition("_")[2]) * term for name, term in terms.items())
         return loss, terms
 
-    def _draw(self, samples: Samples, step: int) -> tuple[Views, Views]:
-        """This process's share of the step's pairs: (the targets, the same hair from the other side)."""
-        rows = rows_of_step(step, self.plan.batch, len(samples), self.seed)[self.rank :: self.world]
-        rng = torch.Generator().manual_seed(self._seed_of(step) + 1)
-        sides = torch.randint(0, 2, (len(rows),), generator=rng)
-        same = uniform(rng, 0, 1, len(rows)) < SAME_SIDE
-        return samples.take(sides, rows), samples.take(torch.where(same, sides, HAIR - sides), rows)
+    def batch(self, step: int, judged: bool) -> tuple[Views, Views, Tensor, Tensor, Draws]:
+        """This process's share of a step: targets, hair sources, what the two encoders see, and the numbers left."""
+        samples, _, units = self._teachers
+        draws = Draws(self._seed_of(step), units.device, self.rank, self.world)
+        known, other = self._draw(samples, step)
+        if self._is_mirrored(step, judged):
+            known, other = known.mirrored(), other.mirrored()
+        return known, other, self._seen(known, draws, face_part), self._seen(other, draws, hair_part), draws
 
-    def _seen(self, views: Views, rng: torch.Generator, part: Any) -> Tensor:
+    def _is_mirrored(self, step: int, judged: bool) -> bool:
+        if not (judged and self.plan.mirrored):
+            return False
+        rng = torch.Generator().manual_seed(self._seed_of(step) + 2)
+        return bool(torch.rand((), generator=rng) < self.plan.mirrored)
+
+    def _draw(self, samples: Samples, step: int) -> tuple[Views, Views]:
+        """This process's share of the step's pairs: (the targets, the same hair from another side)."""
+        rows = rows_of_step(step, self.plan.batch, len(samples), self.seed)
+        if self.by_gap is not None:
+            rows = let_in(rows, step, self.plan.widening, self.by_gap, self.plan.batch)
+        rng = torch.Generator().manual_seed(self._seed_of(step) + 1)
+        sides = torch.randint(0, samples.sides, (len(rows),), generator=rng)
+        others = (sides + torch.randint(1, samples.sides, (len(rows),), generator=rng)) % samples.sides
+        others = torch.where(torch.rand(len(rows), generator=rng) < SAME_SIDE, sides, others)
+        rows, sides, others = (x[self.rank :: self.world] for x in (rows, sides, others))
+        return samples.take(sides, rows), samples.take(others, rows)
+
+    def _seen(self, views: Views, draws: Draws, part: Any) -> Tensor:
         """What an encoder gets: the blemished picture's face or hair part, a little displaced."""
-        images = blemish(resize(views.images, self.network.config.size), rng)
-        return shift(part(images, views.masks), rng)
+        images = blemish(resize(views.images, self.network.config.size), draws)
+        return shift(part(images, views.masks), draws)
 
     def _synthesise(self, samples: Samples, ws: Tensor) -> Tensor:
-        return samples.generator.synthesis(ws, noise="const").float()
+        """Pictures; a generator that was not trained in float16 overflows in it, so it stays out of that."""
+        device = ws.device.type
+        half = torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.float16
+        with torch.autocast(device, enabled=False) if half else nullcontext():
+            return samples.generator.synthesis(ws, noise="const").float()
 
     def _seed_of(self, step: int) -> int:
-        """A number for this step and process alone."""
-        return ((self.seed * 1_000_003 + step) * 1024 + self.rank) * 2
+        """A number for this step alone, and for all its processes."""
+        return (self.seed * 1_000_003 + step) * 2048

@@ -6,8 +6,9 @@ The released method does not say how it was trained (losses and weights are unpu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +32,28 @@ class Weights:
     hair: float = 1.0  # unknown targets: the hair's style, by the descriptor
     colour: float = 0.5  # both: the hair's mean colour, which the descriptor may treat lightly
     mask: float = 0.5  # both: where hair is (known targets) or how much of it (unknown ones)
+    perceptual: float = 1.0  # known targets: LPIPS or a parser's features, where such a judge is asked for
+
+    @classmethod
+    def read(cls, text: str) -> Weights:
+        """Weights by name, such as "pixels=0,hair=2"; those that are not named keep their defaults."""
+        names = [one.name for one in fields(cls)]
+        chosen: dict[str, float] = {}
+        for part in text.split(","):
+            name, _, value = (word.strip() for word in part.partition("="))
+            try:
+                weight = float(value)
+            except ValueError:
+                weight = math.nan
+            if name not in names or not 0 <= weight < math.inf:
+                raise ValueError(f"--weights has {part!r}: give NAME=NUMBER from 0, the names being {', '.join(names)}")
+            chosen[name] = weight
+        return cls(**chosen)
+
+    def text(self) -> str:
+        """What `read` makes these weights of; empty for the defaults."""
+        changed = {one.name: getattr(self, one.name) for one in fields(self) if getattr(self, one.name) != one.default}
+        return ",".join(f"{name}={weight:g}" for name, weight in changed.items())
 
 
 def w_distance(ws: Tensor, w: Tensor, units: Tensor) -> Tensor:
@@ -56,11 +79,11 @@ def pixel_distance(a: Tensor, b: Tensor) -> Tensor:
 
 
 def masked_distance(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
-    """Charbonnier between two pictures inside a mask, averaged over the mask; for one scale and one halving."""
+    """Charbonnier between two pictures inside a mask, averaged over each mask; for one scale and one halving."""
     e, m = (a - b).float() * mask, mask
     total = e.new_zeros(())
     for _ in range(2):
-        total = total + charbonnier(e).sum() / (3 * m.sum() + 1e-6)
+        total = total + (charbonnier(e).sum((1, 2, 3)) / (3 * m.sum((1, 2, 3)) + 1e-6)).mean()
         e, m = F.avg_pool2d(e, 2), F.avg_pool2d(m, 2)
     return total
 
@@ -72,11 +95,15 @@ def cosine_distance(a: Tensor, b: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Judges:
-    """The frozen networks that look at results: embedders (N,3,H,W) -> (N,D), parser -> logits (N,19,H,W)."""
+    """The frozen networks that look at results: embedders (N,3,H,W) -> (N,D), parser -> logits (N,19,H,W).
+
+    perceptual: two batches of pictures -> distances (N,).
+    """
 
     identity: Embed
     hair: Embed | None  # None: this world has no hair descriptor, and its term is left out
     parser: Embed
+    perceptual: Callable[[Tensor, Tensor], Tensor] | None = None  # None: its term is left out
 
     def hair_mask(self, images: Tensor) -> Tensor:
         """(N,1,H,W): the parser's probability of hair."""
@@ -94,12 +121,15 @@ def known_terms(judges: Judges, out: Tensor, target: Tensor) -> dict[str, Tensor
     with torch.no_grad():
         there, wanted = judges.hair_mask(target), judges.identity(target)
     here = judges.hair_mask(out)
-    return {
+    terms = {
         "pixels": pixel_distance(out, target),
         "identity": cosine_distance(judges.identity(out), wanted),
         "mask": (here - there).abs().mean() / 0.1,
         "colour": (mean_colour(out, here) - mean_colour(target, there)).abs().mean(),
     }
+    if judges.perceptual is not None:
+        terms["perceptual"] = judges.perceptual(out, target).mean()
+    return terms
 
 
 def unknown_terms(judges: Judges, out: Tensor, face: Tensor, inner: Tensor, hair: Tensor) -> dict[str, Tensor]:

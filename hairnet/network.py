@@ -2,7 +2,7 @@
 
 Architecture after Subrtova, Cech, Franc, "Hairstyle Transfer between Face Images" (FG 2021): two IR-SE encoders, their
 embeddings concatenated (face first, then hair), one fully connected fusion, a frozen StyleGAN2. The same code spells
-the small default (64 px, about two million weights per encoder) and the paper's size (`PAPER`: 256 px, IR-SE50 bodies).
+the small default (64 px, about two million weights per encoder) and a large one (`LARGE`: 256 px, as deep as IR-SE50).
 The published network itself is in `hairnet.subrtova`; NETWORKS names both.
 """
 
@@ -63,19 +63,15 @@ class NetworkConfig:
         return {name: list(x) if isinstance(x, tuple) else x for name, x in asdict(self).items()}
 
 
-# The paper's encoders: IR-SE50 bodies at 256 px (facts of the released network; embeddings there are num_ws * w_dim).
-PAPER: dict = dict(
+# For generators of 256 px and more: IR-SE50's depth on a halved picture, and a third of the published network's size.
+LARGE: dict = dict(
     size=256,
     stem=64,
-    stem_stride=1,
     widths=(64, 128, 256, 512),
     blocks=(3, 4, 14, 3),
-    pool=7,
-    features=512,
-    embedding=9216,
-    fusion=2048,
-    norm="batch",
-    face_window=(0.0, 1.0, 0.0, 1.0),
+    features=384,
+    embedding=1024,
+    fusion=1536,
 )
 
 

@@ -6,7 +6,8 @@ import math
 from dataclasses import asdict, dataclass, field, replace
 
 from hairnet.lesson import Plan
-from hairnet.network import PAPER
+from hairnet.losses import Weights
+from hairnet.network import LARGE
 
 MOST_STEPS = 100_000_000  # years of one GPU
 
@@ -28,6 +29,8 @@ class Recipe:
     held_out: int = 64  # pairs that are only validated on
     seed: int = 0
     amp: bool = False  # bfloat16
+    fp16: bool = False  # float16 with a loss scaler, for GPUs without bfloat16
+    arch: str = "hairnet"  # a key of network.NETWORKS
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= MOST_STEPS:
@@ -50,18 +53,30 @@ class Recipe:
 
 PRESETS = {
     "demo": Recipe("demo", steps=1200, plan=Plan(batch=32, pictures=8, swaps=8)),
-    "builtin": Recipe("builtin", steps=1600, plan=Plan(batch=48, pictures=8, swaps=8), unjudged=0.6),
-    "full": Recipe("full", steps=300_000, plan=Plan(batch=64, pictures=32, swaps=32), network=PAPER, lr=2e-4,
+    "builtin": Recipe("builtin", steps=8000, plan=Plan(batch=48, pictures=8, swaps=8), unjudged=0.8),
+    "full": Recipe("full", steps=300_000, plan=Plan(batch=64, pictures=32, swaps=32), network=LARGE, lr=2e-4,
                    warmup=2000, ema=0.9998, unjudged=0.2, held_out=256),
 }  # fmt: skip
 
 
 def recipe_for(
-    preset: str, steps: int | None, batch: int | None, lr: float | None, seed: int, amp: bool, world: int = 1
+    preset: str,
+    steps: int | None,
+    batch: int | None,
+    lr: float | None,
+    seed: int,
+    amp: bool,
+    world: int = 1,
+    arch: str = "hairnet",
+    fp16: bool = False,
+    weights: str | None = None,
+    mirrored: float = 0.0,
+    curriculum: float = 0.0,
 ) -> Recipe:
     """A preset with the command's own figures; the judged parts of a step shrink and grow with its batch.
 
-    Each of `world` processes gets as much of a step as any other.
+    Each of `world` processes gets as much of a step as any other. `weights`: as Weights.read takes them; `mirrored`: of
+    the judged steps; `curriculum`: share of the steps during which the yaw gap grows.
     """
     recipe = PRESETS[preset]
     batch = recipe.plan.batch if batch is None else batch
@@ -69,11 +84,26 @@ def recipe_for(
         raise ValueError(
             f"--batch {batch} cannot be shared by {world} processes: give a multiple of {world}, at least {4 * world}"
         )
+    for flag, share in (("mirrored", mirrored), ("curriculum", curriculum)):
+        if not 0 <= share <= 1:
+            raise ValueError(f"--{flag} is {share}: it is a share of the steps, 0 to 1")
+    if fp16 and amp:
+        raise ValueError("--fp16 and --amp exclude each other: float16 is for GPUs that have no bfloat16")
     share = batch / recipe.plan.batch
 
     def parts(count: int) -> int:
         return world * math.ceil(max(1, round(share * count)) / world)
 
-    plan = replace(recipe.plan, batch=batch, pictures=parts(recipe.plan.pictures), swaps=parts(recipe.plan.swaps))
     steps = recipe.steps if steps is None else steps
-    return replace(recipe, steps=steps, plan=plan, lr=recipe.lr if lr is None else lr, seed=seed, amp=amp)
+    plan = replace(
+        recipe.plan,
+        batch=batch,
+        pictures=parts(recipe.plan.pictures),
+        swaps=parts(recipe.plan.swaps),
+        weights=Weights() if weights is None else Weights.read(weights),
+        mirrored=mirrored,
+        widening=round(curriculum * steps),
+    )
+    network = recipe.network if arch == "hairnet" else {}
+    lr = recipe.lr if lr is None else lr
+    return replace(recipe, steps=steps, plan=plan, network=network, lr=lr, seed=seed, amp=amp, fp16=fp16, arch=arch)

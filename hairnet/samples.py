@@ -1,4 +1,4 @@
-"""What the training looks at: pairs of pictures with the same hair, seen from two sides, rendered from their w.
+"""What the training looks at: pictures with the same hair, from two sides or on two persons, rendered from their w.
 
 `runs/x/pairs/pairs-00000.h5` holds w_face and w_hair (N, w_dim); pictures are made from them by the frozen generator,
 once and kept where memory allows it, else anew in every step.
@@ -19,7 +19,8 @@ from data.progress import Progress
 from data.shards import read_arrays, read_attrs
 from hairnet.split import PointsOfW, masks_of, render
 
-FACE, HAIR = 0, 1  # the two sides of a pair: first index of `Samples.w`
+FACE, HAIR = 0, 1  # the two sides of a pair: first index of `Samples.w`; more of them may follow
+EASIEST = 0.25  # share of the pairs, by yaw gap, that a curriculum begins with
 KEEP_BYTES = 2 << 30  # pictures up to this much are rendered once and kept
 
 
@@ -39,8 +40,16 @@ def read_pairs(folder: str | Path, generator: Any) -> Tensor:
         part = np.stack([arrays["w_face"], arrays["w_hair"]]).astype(np.float32)
         if part.ndim != 3 or part.shape[2] != generator.w_dim:
             raise ValueError(f"{path} holds w of shape {part.shape[1:]}, not (N, {generator.w_dim}): make them again")
+        if not np.isfinite(part).all():
+            raise ValueError(f"{path} holds w that are infinite or no numbers: make the pairs again")
         parts.append(part)
     return torch.from_numpy(np.concatenate(parts, 1))
+
+
+def read_gaps(folder: str | Path) -> Tensor:
+    """(N,) float32 degrees: how far the hair source of each pair of `read_pairs` is turned."""
+    paths = sorted(Path(folder).glob("pairs-*.h5"))
+    return torch.from_numpy(np.concatenate([read_arrays(path, ["yaw_gap"])["yaw_gap"] for path in paths])).float()
 
 
 @dataclass(frozen=True)
@@ -51,20 +60,26 @@ class Views:
     images: Tensor
     masks: Tensor
 
+    def mirrored(self) -> Views:
+        """The pictures' mirror images; their w are those of the pictures as they were."""
+        return Views(self.w, self.images.flip(3), self.masks.flip(3))
+
     def __getitem__(self, rows: Any) -> Views:
         return Views(self.w[rows], self.images[rows], self.masks[rows])
 
 
 class Samples:
-    """The pictures of pairs w (2, N, w_dim), by side and row; `amp` renders them in bfloat16, `quiet` without a bar."""
+    """The pictures of pairs w (sides, N, w_dim), by side and row; `amp` renders them in bfloat16, `quiet` has no bar."""
 
     def __init__(self, generator: Any, w: Tensor, points: PointsOfW, amp: bool, quiet: bool = True) -> None:
         self.generator, self.w, self.amp = generator, w, amp
         R = generator.resolution
         self.masks = torch.stack([_bytes(masks_of(points(side, R), R)) for side in w])
         self.images: Tensor | None = None
-        if 2 * w.shape[1] * 3 * R**2 <= KEEP_BYTES:
-            with Progress(total=2 * w.shape[1], desc="rendering", unit="pictures", leave=False, disable=quiet) as bar:
+        if w.shape[0] * w.shape[1] * 3 * R**2 <= KEEP_BYTES:
+            with Progress(
+                total=w.shape[0] * w.shape[1], desc="rendering", unit="pictures", leave=False, disable=quiet
+            ) as bar:
                 parts = []
                 for part in w.flatten(0, 1).split(256):
                     parts.append(self._render(part))
@@ -73,6 +88,10 @@ class Samples:
 
     def __len__(self) -> int:
         return self.w.shape[1]
+
+    @property
+    def sides(self) -> int:
+        return self.w.shape[0]
 
     def take(self, sides: Tensor, rows: Tensor) -> Views:
         """The views of sides (N,) and rows (N,), integers on the CPU."""
@@ -101,3 +120,14 @@ def rows_of_step(step: int, batch: int, count: int, seed: int) -> Tensor:
         here = places // count == epoch
         rows[here] = order[places[here] % count]
     return torch.from_numpy(rows)
+
+
+def let_in(rows: Tensor, step: int, widening: int, by_gap: Tensor, fewest: int) -> Tensor:
+    """Rows of a step of a curriculum: those of `rows_of_step`, moved to pairs with gaps as small as this step wants.
+
+    by_gap (N,): all rows, the smallest yaw gap first. The share that is let in grows linearly from EASIEST to all of
+    them at step `widening`; at least `fewest` are.
+    """
+    share = min(1.0, EASIEST + (1 - EASIEST) * step / widening)
+    allowed = max(min(fewest, len(by_gap)), round(share * len(by_gap)))
+    return by_gap[rows * allowed // len(by_gap)]

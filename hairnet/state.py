@@ -1,7 +1,7 @@
 """A training's state on disk: one safetensors file, replaced whole, from which it goes on as if nothing had happened.
 
-There is no random state in it, because there is none to keep: every step draws from generators seeded by (seed, step,
-rank), so the step's number is the whole of it.
+There is no random state in it, because there is none to keep: every step draws from generators seeded by (seed, step),
+so the step's number is the whole of it.
 """
 
 from __future__ import annotations
@@ -22,17 +22,31 @@ LOG = "log.jsonl"
 
 
 def save_state(
-    folder: Path, step: int, modules: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer, recipe: dict
+    folder: Path,
+    step: int,
+    modules: Mapping[str, nn.Module],
+    optimizer: torch.optim.Optimizer,
+    recipe: dict,
+    scaler: torch.amp.GradScaler | None = None,
 ) -> None:
-    """Writes the state after `step` steps: the modules by name, and the optimiser."""
+    """Writes the state after `step` steps: the modules by name, the optimiser and the scaler of its loss."""
     tensors = {f"{name}.{key}": x for name, module in modules.items() for key, x in module.state_dict().items()}
     for number, slots in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{key}": torch.as_tensor(x) for key, x in slots.items()}
-    save_network(folder / STATE, tensors, {"kind": "hairnet-training", "step": step, "recipe": recipe})
+    config = {"kind": "hairnet-training", "step": step, "recipe": recipe}
+    if scaler is not None and scaler.is_enabled():
+        config["scaler"] = scaler.state_dict()
+    save_network(folder / STATE, tensors, config)
 
 
-def load_state(folder: Path, modules: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer, recipe: dict) -> int:
-    """Fills modules and optimiser from the folder's state, if it has one; returns the number of steps done."""
+def load_state(
+    folder: Path,
+    modules: Mapping[str, nn.Module],
+    optimizer: torch.optim.Optimizer,
+    recipe: dict,
+    scaler: torch.amp.GradScaler | None = None,
+) -> int:
+    """Fills all of them from the folder's state, if it has one; returns the number of steps done."""
     path = folder / STATE
     if not path.exists():
         return 0
@@ -51,6 +65,8 @@ def load_state(folder: Path, modules: Mapping[str, nn.Module], optimizer: torch.
             x = torch.empty_like(parameter).copy_(x)
         slots.setdefault(int(number), {})[slot] = x
     optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
+    if scaler is not None and scaler.is_enabled():
+        scaler.load_state_dict(config["scaler"])
     return config["step"]
 
 

@@ -5,23 +5,22 @@
         --identity model_ir_se50.pth --parser 79999_iter.pth --hair none                    one GPU
     torchrun --nproc-per-node 8 -m hairnet.train --pairs ... (the same flags)               several GPUs or machines
 
-The folder `out` gets hairnet.safetensors (the network), validation.png (hair donors, faces, results), log.jsonl (one
-line every LOG_EVERY steps) and state.safetensors, from which the same command goes on after an interruption; on the
-CPUs of one machine the network then has the bytes that it would have had without one (on a GPU it may not).
+The folder `out` gets hairnet.safetensors (the network), validation.png (hair donors, faces, results), log.jsonl and
+log.csv (figures of the first steps, then every LOG_EVERY) and state.safetensors, from which the same command goes on
+after an interruption; on the CPUs of one machine the network then has the bytes that it would have had without one (on
+a GPU it may not). A step that gives no finite numbers ends the training; its batch is kept as not-finite-0.safetensors.
 """
 
 from __future__ import annotations
 
 import copy
 import hashlib
-import json
-import math
 import time
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from data.command import run
 from data.files import check_folder_place
@@ -30,17 +29,23 @@ from data.weights import load_network as read_network
 from data.world import device_of, join_world, leave_world, world_size
 from hairnet.judges import JudgeFiles
 from hairnet.lesson import Lesson
+from hairnet.logs import Log, require_tensorboard
 from hairnet.model import save_hairnet
-from hairnet.network import NetworkConfig, TwoEncoders
+from hairnet.network import new_network
+from hairnet.persons import exchanged
 from hairnet.recipe import Recipe, recipe_for
 from hairnet.response import response_units
-from hairnet.samples import Samples, read_pairs
+from hairnet.samples import Samples, read_gaps, read_pairs
+from hairnet.shared_norm import share_statistics
 from hairnet.split import PointsOfW
-from hairnet.state import LOG, STATE, cut_log, load_state, refuse_other, save_state
+from hairnet.state import STATE, load_state, refuse_other, save_state
+from hairnet.step import NotFinite, loss_scaler, over_processes, save_batch, take_step
+from hairnet.subrtova import SIZE
 from hairnet.validate import draw_validation, validate
 from synth import load_generator
 
 LOG_EVERY = 25  # steps
+EARLY = (1, 5)  # steps that are logged besides
 NETWORK = "hairnet.safetensors"
 
 
@@ -49,15 +54,22 @@ def main(
     pairs: Path,
     out: Path,
     preset: Literal["demo", "builtin", "full"] = "demo",
+    arch: Literal["hairnet", "subrtova"] = "hairnet",
     generator: str = "builtin",
     identity: str = "builtin-loss",
     hair: str = "builtin-hair",
     parser: str = "builtin",
+    perceptual: str = "none",
+    weights: str | None = None,
+    mirrored: float = 0.0,
+    curriculum: float = 0.0,
     steps: int | None = None,
     batch: int | None = None,
     lr: float | None = None,
     seed: int = 0,
     amp: bool | None = None,
+    fp16: bool = False,
+    tensorboard: bool = False,
     checkpoint_every: int = 500,
     device: str | None = None,
 ) -> None:
@@ -69,21 +81,35 @@ def main(
         pairs: folder of pair files that directions.pairs has written for this generator
         out: folder for the network, its validation picture, the log and the checkpoints
         preset: demo (2 cores, 6 minutes), builtin (the shipped network) or full (256 px IR-SE50 encoders, GPUs)
+        arch: hairnet, or subrtova: the published network of FG 2021, whose encoders see 256 px (fewer where the
+            generator makes fewer)
         generator: "builtin", our .safetensors, NVIDIA's .pkl or rosinality's .pt
         identity: face embedder of the identity loss: "builtin-loss" or a file that faces.load_embedder takes
         hair: hair descriptor of the hair loss: "builtin-hair", a file, or "none"
         parser: face parser of the hair mask losses: "builtin" or a file that faces.load_parser takes
+        perceptual: a further distance between results and known answers: "parser" (its features), LPIPS's weights
+            (lpips.pth, or vgg16.pth,vgg.pth as docs/method.md says), or "none"
+        weights: of the terms of the loss, such as pixels=0,hair=2: w, pixels, identity, inner, hair, colour, mask and
+            perceptual, 1 but for inner, colour and mask: 0.5; 0 leaves a term out
+        mirrored: share of the judged steps in which all pictures, inputs and answers, are mirrored; for generators
+            that know no left and right
+        curriculum: share of the steps during which pairs of larger and larger yaw gaps are let in; 0: all at once
         steps: number of steps; left out: the preset's
         batch: pairs per step, over all processes together; left out: the preset's
         lr: largest learning rate, reached after the warm-up; left out: the preset's
         seed: of the first weights, the order of the pairs and the blemishes put on the inputs
         amp: compute in bfloat16; left out: where the processor has it
+        fp16: compute in float16 with a scaled loss instead: for CUDA devices that have no bfloat16
+        tensorboard: write events for TensorBoard, too, into the folder tensorboard of `out`
         checkpoint_every: steps between checkpoints
         device: cpu, cuda or cuda:1; left out: CUDA where there is one
     """
     place = device_of(device)
-    amp = has_bfloat16(place) if amp is None else amp
-    recipe = recipe_for(preset, steps, batch, lr, seed, amp, world_size())
+    amp = has_bfloat16(place) and not fp16 if amp is None else amp
+    world = world_size()
+    recipe = recipe_for(preset, steps, batch, lr, seed, amp, world, arch, fp16, weights, mirrored, curriculum)
+    if tensorboard:
+        require_tensorboard()
     if checkpoint_every < 1:
         raise ValueError(f"--checkpoint-every is {checkpoint_every}: it counts steps and is at least 1")
     check_folder_place(out)
@@ -91,7 +117,8 @@ def main(
         torch.cuda.set_device(place)
     rank, world = join_world("nccl" if place.type == "cuda" else "gloo")
     try:
-        train(pairs, out, recipe, generator, identity, hair, parser, checkpoint_every, str(place), rank, world)
+        train(pairs, out, recipe, generator, identity, hair, parser, checkpoint_every, str(place), rank, world,
+              perceptual, tensorboard)  # fmt: skip
     finally:
         leave_world()
 
@@ -108,9 +135,11 @@ def train(
     device: str,
     rank: int = 0,
     world: int = 1,
+    perceptual: str = "none",
+    tensorboard: bool = False,
 ) -> None:
     """Trains as `recipe` says, in this process of `world`; the other arguments are those of `main`."""
-    judge_files = JudgeFiles.find(identity, hair, parser)
+    judge_files = JudgeFiles.find(identity, hair, parser, perceptual)
     G = load_generator(generator, device)
     w = read_pairs(pairs, G)
     settings = recipe.asdict() | {
@@ -118,7 +147,7 @@ def train(
         **judge_files.digests(),
         "pairs": w.shape[1],
         "pairs_sha256": hashlib.sha256(w.numpy().tobytes()).hexdigest(),
-        "command": command_of(recipe, generator=generator, identity=identity, hair=hair, parser=parser),
+        "command": command_of(recipe, perceptual, generator=generator, identity=identity, hair=hair, parser=parser),
     }
     if is_done(out / NETWORK, settings):
         print(f"{out / NETWORK} is trained already: nothing to do", flush=True)
@@ -132,43 +161,64 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
 
     torch.manual_seed(recipe.seed)
-    network = TwoEncoders(NetworkConfig(G.num_ws, G.w_dim, **recipe.network)).to(device)
+    sizes = {"num_ws": G.num_ws, "w_dim": G.w_dim} | recipe.network
+    if recipe.arch == "subrtova":
+        sizes["size"] = min(SIZE, G.resolution)
+    network = new_network(recipe.arch, sizes).to(device)
     network.start_from(w.flatten(0, 1).to(device), G.w_avg)
     ema = copy.deepcopy(network).eval().requires_grad_(False)
+    if world > 1:
+        share_statistics(network)
     optimizer = torch.optim.AdamW(network.parameters(), recipe.lr, (0.9, 0.99), weight_decay=recipe.decay, fused=True)
+    scaler = loss_scaler(recipe, device)
     modules = {"network": network, "ema": ema}
-    done = load_state(out, modules, optimizer, settings)
+    done = load_state(out, modules, optimizer, settings, scaler)
 
     if rank == 0:
         print(f"preparing {w.shape[1]} pairs" + (f", going on after step {done}" if done else ""), flush=True)
-        cut_log(out / LOG, done)
+    log = Log(out, done, tensorboard) if rank == 0 else None
     w = w.to(device)
     points = PointsOfW(G, w.flatten(0, 1), recipe.amp)
     units = response_units(G, judges, w.flatten(0, 1), recipe.seed, recipe.amp)
     held, taught = w[:, -recipe.held_out :], w[:, : -recipe.held_out]
+    taught = torch.cat([taught, exchanged(G, judges, taught, recipe.seed, recipe.amp)[None]])
     samples = Samples(G, taught, points, recipe.amp, quiet=rank > 0)
-    lesson = Lesson(network, samples, judges, units, recipe.plan, recipe.seed, rank, world)
-    model: nn.Module = nn.parallel.DistributedDataParallel(lesson) if world > 1 else lesson
+    by_gap = read_gaps(pairs)[: taught.shape[1]].abs().argsort(stable=True) if recipe.plan.widening else None
+    lesson = Lesson(network, samples, judges, units, recipe.plan, recipe.seed, rank, world, by_gap)
+    model: nn.Module = lesson
+    if world > 1:  # all buffers are the same everywhere by themselves
+        model = nn.parallel.DistributedDataParallel(lesson, broadcast_buffers=False)
     validation = Samples(G, held, points, amp=False)
 
     def keep(step: int) -> dict[str, float]:
+        assert log is not None
         figures = validate(ema, validation, judges, units)
-        log(out / LOG, {"step": step, "validation": figures})
+        log.write({"step": step, "validation": figures})
         draw_validation(out / "validation.png", ema, validation, recipe.seed)
-        save_state(out, step, modules, optimizer, settings)
+        save_state(out, step, modules, optimizer, settings, scaler)
         return figures
 
     with Progress(total=recipe.steps, initial=done, unit="steps", disable=rank > 0) as bar:
         started, timed_from = time.monotonic(), done
         for step in range(done, recipe.steps):
-            terms = take_step(model, network, ema, optimizer, recipe, step)
+            try:
+                terms = take_step(model, network, ema, optimizer, scaler, recipe, step)
+            except NotFinite as error:
+                kept = out / f"not-finite-{rank}.safetensors"
+                save_batch(kept, lesson, step, recipe)
+                raise ValueError(
+                    f"{error}: its batch is in {kept}; see whether that is finite, else train with a lower --lr or "
+                    "with --amp false"
+                ) from error
             bar.update()
-            if (step + 1) % LOG_EVERY == 0 and rank == 0:
-                seconds, started = time.monotonic() - started, time.monotonic()
-                rate = (step + 1 - timed_from) * recipe.plan.batch / seconds
-                timed_from = step + 1
-                bar.set_postfix_str(f"w {terms['w']:.3f}, {rate:.0f} pairs/s")
-                log(out / LOG, {"step": step + 1, "pairs_per_second": rate} | {k: float(x) for k, x in terms.items()})
+            if (step + 1) % LOG_EVERY == 0 or step + 1 in EARLY:
+                means = over_processes(terms)
+                if log is not None:
+                    seconds, started = time.monotonic() - started, time.monotonic()
+                    rate = (step + 1 - timed_from) * recipe.plan.batch / seconds
+                    timed_from = step + 1
+                    bar.set_postfix_str(f"loss {means['loss']:.3f}, {rate:.0f} pairs/s")
+                    log.write({"step": step + 1, "pairs_per_second": rate} | means)
             if (step + 1) % checkpoint_every == 0 and step + 1 < recipe.steps and rank == 0:
                 keep(step + 1)
                 started, timed_from = time.monotonic(), step + 1
@@ -178,44 +228,6 @@ def train(
     save_hairnet(out / NETWORK, ema, {"name": generator, "sha256": G.sha256}, settings | {"validation": figures})
     (out / STATE).unlink()
     print(f"{out / NETWORK} trained; held-out pairs: " + ", ".join(f"{k} {x:.3f}" for k, x in figures.items()))
-
-
-def take_step(
-    model: nn.Module,
-    network: TwoEncoders,
-    ema: TwoEncoders,
-    optimizer: torch.optim.Optimizer,
-    recipe: Recipe,
-    step: int,
-) -> dict[str, Tensor]:
-    """One step of the optimiser and of the running mean; returns the terms of the loss."""
-    for group in optimizer.param_groups:
-        group["lr"] = recipe.lr * rate_factor(step, recipe)
-    optimizer.zero_grad(set_to_none=True)
-    device = network.fusion.w_avg.device.type
-    with torch.autocast(device, torch.bfloat16, enabled=recipe.amp):
-        loss, terms = model(step, judged=step >= recipe.judged_from())
-    loss.backward()
-    nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
-    optimizer.step()
-    # The mean is short at first, or the random first weights would stay in it for long.
-    momentum = min(recipe.ema, (1 + step) / (10 + step))
-    with torch.no_grad():
-        pairs = list(zip(ema.state_dict().values(), network.state_dict().values(), strict=True))
-        floats = [(kept, new) for kept, new in pairs if kept.is_floating_point()]
-        torch._foreach_lerp_([kept for kept, _ in floats], [new for _, new in floats], 1 - momentum)
-        for kept, new in pairs:
-            if not kept.is_floating_point():  # batch norm's counters
-                kept.copy_(new)
-    return {name: term.detach() for name, term in terms.items()}
-
-
-def rate_factor(step: int, recipe: Recipe) -> float:
-    """Learning rate over the largest: linear warm-up, then half a cosine to a hundredth."""
-    if step < recipe.warmup:
-        return (step + 1) / recipe.warmup
-    done = (step - recipe.warmup) / max(recipe.steps - recipe.warmup, 1)
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done))
 
 
 def is_done(path: Path, settings: dict[str, Any]) -> bool:
@@ -237,16 +249,20 @@ def has_bfloat16(device: torch.device) -> bool:
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
-def log(path: Path, record: dict[str, Any]) -> None:
-    """Adds one line of JSON."""
-    with open(path, "a") as file:
-        file.write(json.dumps(record) + "\n")
-
-
-def command_of(recipe: Recipe, **names: str) -> str:
-    """The command of a training, without the places of its pairs and its output; `names` of networks by flag."""
-    flags = {"preset": recipe.preset, **names, "steps": recipe.steps, "batch": recipe.plan.batch, "lr": recipe.lr}
+def command_of(recipe: Recipe, perceptual: str, **networks: str) -> str:
+    """The command of a training, without the places of its pairs and its output; `networks` by flag."""
+    flags = {"preset": recipe.preset, **networks, "steps": recipe.steps, "batch": recipe.plan.batch, "lr": recipe.lr}
     flags |= {"seed": recipe.seed, "amp": str(recipe.amp).lower()}
+    plan = recipe.plan
+    options = {
+        "arch": recipe.arch if recipe.arch != "hairnet" else "",
+        "perceptual": perceptual if perceptual != "none" else "",
+        "weights": plan.weights.text(),
+        "mirrored": plan.mirrored,
+        "curriculum": plan.widening / recipe.steps,
+        "fp16": "true" if recipe.fp16 else "",
+    }
+    flags |= {name: value for name, value in options.items() if value}
     return "python -m hairnet.train " + " ".join(f"--{name} {value}" for name, value in flags.items())
 
 

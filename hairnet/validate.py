@@ -10,7 +10,7 @@ from torch import Tensor
 
 from data.images import sheet, to_uint8, write_image
 from hairnet.losses import Judges, cosine_distance, known_terms, w_distance
-from hairnet.network import TwoEncoders
+from hairnet.network import Network
 from hairnet.samples import FACE, HAIR, Samples, Views
 from hairnet.split import face_part, hair_part, resize
 
@@ -18,17 +18,15 @@ COLUMNS = 12  # of the picture
 
 
 @torch.no_grad()
-def transfer_views(network: TwoEncoders, samples: Samples, faces: Views, hairs: Views) -> tuple[Tensor, Tensor]:
+def transfer_views(network: Network, samples: Samples, faces: Views, hairs: Views) -> tuple[Tensor, Tensor]:
     """(ws, pictures) of transfers between views, row by row."""
     size = network.config.size
-    ws = network(
-        face_part(resize(faces.images, size), faces.masks), hair_part(resize(hairs.images, size), hairs.masks)
-    )
+    ws = network(face_part(resize(faces.images, size), faces.masks), hair_part(resize(hairs.images, size), hairs.masks))
     return ws, samples.generator.synthesis(ws, noise="const").float().clamp(-1, 1)
 
 
 @torch.no_grad()
-def validate(network: TwoEncoders, samples: Samples, judges: Judges, units: Tensor) -> dict[str, float]:
+def validate(network: Network, samples: Samples, judges: Judges, units: Tensor) -> dict[str, float]:
     """Figures over all held-out pairs: known answers, and what identity and hair remain between different pairs.
 
     w: share of W's spread, as felt, that is not explained; pixels, mask, colour: see losses; identity, hair: cosines.
@@ -54,7 +52,7 @@ def validate(network: TwoEncoders, samples: Samples, judges: Judges, units: Tens
     return figures
 
 
-def draw_validation(path: Path, network: TwoEncoders, samples: Samples, seed: int) -> None:
+def draw_validation(path: Path, network: Network, samples: Samples, seed: int) -> None:
     """Writes a sheet of held-out transfers, always the same ones: hair donors above, faces below them, then results."""
     rng = torch.Generator().manual_seed(seed)
     rows = torch.randperm(len(samples), generator=rng)[:COLUMNS]

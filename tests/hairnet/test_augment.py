@@ -1,10 +1,19 @@
 import torch
 
-from hairnet.augment import SHIFT, blemish, shift
+from hairnet.augment import SHIFT, Draws, blemish, shift
 
 
 def rng(seed=0):
-    return torch.Generator().manual_seed(seed)
+    return Draws(seed)
+
+
+def test_processes_together_draw_what_one_draws_alone():
+    alone, both = Draws(3), [Draws(3, "cpu", rank, 2) for rank in (0, 1)]
+    for name in ("uniform", "normal"):
+        bounds = (-2, 5) if name == "uniform" else ()
+        whole = getattr(alone, name)(*bounds, 6, 2)
+        parts = [getattr(draws, name)(*bounds, 3, 2) for draws in both]
+        assert torch.equal(torch.stack(parts, 1).flatten(0, 1), whole) and parts[0].shape == (3, 2)
 
 
 def test_blemishes_depend_on_their_numbers_alone_and_stay_in_range():

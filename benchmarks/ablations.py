@@ -1,0 +1,145 @@
+"""Trains the network with one choice changed at a time, on the same pairs and budget, and writes the figures down.
+
+    python -m benchmarks.ablations --pairs runs/demo/pairs                       all variants, 600 steps each
+    python -m benchmarks.ablations --pairs runs/demo/pairs --variants default,batch-norm,subrtova --steps 200
+    python -m benchmarks.ablations --pairs runs/demo/pairs --write docs/ablations.md
+
+The same command goes on after an interruption: a variant is trained once per output folder. The figures are those of
+the held-out pairs that every training ends with (hairnet.validate).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from data.command import run
+from data.files import atomic_path, write_json
+from data.weights import load_network as read_network
+from hairnet.recipe import Recipe, recipe_for
+from hairnet.train import NETWORK, train
+
+WHOLE = (0.0, 1.0, 0.0, 1.0)
+START, END = "<!-- figures: python -m benchmarks.ablations -->", "<!-- end of figures -->"
+FIGURES = ("w", "pixels", "mask", "colour", "identity", "swapped_identity", "hair", "swapped_hair")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One choice changed: fields of the network's config, of the plan, of the recipe, weights of terms."""
+
+    network: dict[str, Any] = field(default_factory=dict)
+    plan: dict[str, Any] = field(default_factory=dict)
+    recipe: dict[str, Any] = field(default_factory=dict)
+    weights: dict[str, float] = field(default_factory=dict)
+    perceptual: str = "none"
+
+    def apply(self, recipe: Recipe) -> Recipe:
+        """The recipe with this choice changed."""
+        weights = dataclasses.replace(recipe.plan.weights, **self.weights)
+        plan = dataclasses.replace(recipe.plan, weights=weights, **self.plan)
+        return dataclasses.replace(recipe, plan=plan, network=recipe.network | self.network, **self.recipe)
+
+
+def without(*terms: str) -> Variant:
+    """The terms of the loss left out."""
+    return Variant(weights=dict.fromkeys(terms, 0.0))
+
+
+# By the names of docs/ablations.md; functions of the number of steps where they depend on it.
+VARIANTS: dict[str, Variant | Callable[[int], Variant]] = {
+    "default": Variant(),
+    "subrtova": Variant(recipe={"arch": "subrtova"}),
+    "batch-norm": Variant(network={"norm": "batch"}),
+    "whole-face-picture": Variant(network={"face_window": WHOLE}),
+    "full-stem": Variant(network={"stem_stride": 1, "widths": (64, 128, 192, 192), "blocks": (2, 2, 1, 1)}),
+    "pooled-to-one": Variant(network={"pool": 1}),
+    "no-w": without("w"),
+    "no-pixels": without("pixels"),
+    "no-identity": without("identity"),
+    "no-inner": without("inner"),
+    "no-hair": without("hair"),
+    "no-colour": without("colour"),
+    "no-mask": without("mask"),
+    "w-alone": Variant(recipe={"unjudged": 1.0}),
+    "judged-from-the-start": Variant(recipe={"unjudged": 0.0}),
+    "perceptual": Variant(perceptual="parser"),
+    "mirrored": Variant(plan={"mirrored": 0.5}),
+    "curriculum": lambda steps: Variant(plan={"widening": steps // 2}),
+}
+
+
+def main(
+    *,
+    pairs: Path,
+    out: Path = Path("runs/ablations"),
+    variants: str = "all",
+    steps: int = 600,
+    batch: int = 32,
+    seed: int = 0,
+    amp: bool = False,
+    write: Path | None = None,
+    device: str = "cpu",
+) -> None:
+    """Trains each variant for the built-in generator and prints a table of their figures.
+
+    Args:
+        pairs: folder that directions.pairs has written for the built-in generator
+        out: folder for one training per variant, and for ablations.json
+        variants: their names with commas between them, or "all"
+        steps: of each training
+        batch: pairs per step
+        seed: of all trainings
+        amp: compute in bfloat16
+        write: a page, such as docs/ablations.md, whose table of figures is replaced by the new one
+        device: cpu or cuda
+    """
+    names = list(VARIANTS) if variants == "all" else [name.strip() for name in variants.split(",")]
+    if unknown := [name for name in names if name not in VARIANTS]:
+        raise ValueError(f"--variants has {unknown[0]!r}: it names some of {', '.join(VARIANTS)}")
+    page = None if write is None else write.read_text()
+    if page is not None and not (START in page and END in page):
+        raise ValueError(f"--write {write} has no table of figures: it stands between {START} and {END}")
+    recipe = recipe_for("demo", steps, batch, None, seed, amp)
+    figures = {}
+    for name in names:
+        print(f"{name}:", flush=True)
+        figures[name] = figures_of(name, pairs, out / name, recipe, device)
+        write_json(out / "ablations.json", {"steps": steps, "batch": batch, "seed": seed, "figures": figures})
+    table = table_of(figures, steps, batch, seed)
+    print(table)
+    if write is not None and page is not None:
+        with atomic_path(write) as temporary:
+            temporary.write_text(page[: page.index(START) + len(START)] + f"\n{table}\n" + page[page.index(END) :])
+
+
+def figures_of(name: str, pairs: Path, out: Path, recipe: Recipe, device: str) -> dict[str, float]:
+    """Trains a variant, unless it has been, and returns its figures, with the millions of its parameters."""
+    found = VARIANTS[name]
+    variant = found if isinstance(found, Variant) else found(recipe.steps)
+    train(pairs, out, variant.apply(recipe), "builtin", "builtin-loss", "builtin-hair", "builtin", 500, device,
+          perceptual=variant.perceptual)  # fmt: skip
+    tensors, config = read_network(out / NETWORK)
+    return {"millions": sum(x.numel() for x in tensors.values()) / 1e6} | config["recipe"]["validation"]
+
+
+def table_of(figures: dict[str, dict[str, float]], steps: int, batch: int, seed: int) -> str:
+    """Markdown: a line per variant, behind a sentence that says the budget."""
+    shown = ("millions", *FIGURES)
+    lines = [f"{steps} steps of {batch} pairs, seed {seed}; held-out pairs.", "", row(("variant", *shown))]
+    lines.append(row("---" for _ in ("", *shown)))
+    for name, found in figures.items():
+        lines.append(row((name, *(f"{found[one]:.3f}" if one in found else "" for one in shown))))
+    return "\n".join(lines)
+
+
+def row(cells: Iterable[str]) -> str:
+    """One line of a table."""
+    return "| " + " | ".join(cells) + " |"
+
+
+if __name__ == "__main__":
+    run(main)

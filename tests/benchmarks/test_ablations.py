@@ -1,0 +1,38 @@
+import pytest
+
+from benchmarks.ablations import END, START, VARIANTS, Variant, main, table_of
+from hairnet.network import new_network
+from hairnet.recipe import recipe_for
+from hairnet.subrtova import SubrtovaConfig
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_is_a_recipe_with_one_choice_changed(name):
+    recipe = recipe_for("demo", 100, None, None, 0, False)
+    found = VARIANTS[name]
+    variant = found if isinstance(found, Variant) else found(100)
+    changed = variant.apply(recipe)
+    assert (changed == recipe and variant.perceptual == "none") == (name == "default")
+    network = new_network(changed.arch, {"num_ws": 4, "w_dim": 8} | changed.network)
+    assert isinstance(network.config, SubrtovaConfig) == (name == "subrtova")
+
+
+def test_every_variant_stands_on_the_page_that_has_room_for_its_figures(checkout):
+    page = (checkout / "docs/ablations.md").read_text()
+    assert page.index(START) < page.index(END)
+    assert [name for name in VARIANTS if name != "default" and f"`{name}`" not in page] == []
+
+
+def test_the_table_has_a_line_per_variant_and_leaves_missing_figures_empty():
+    table = table_of({"default": {"millions": 7.5, "w": 0.25}, "no-hair": {"millions": 7.5}}, 10, 8, 0)
+    lines = table.splitlines()
+    assert lines[0].startswith("10 steps of 8 pairs") and lines[4].startswith("| default | 7.500 | 0.250 |")
+    assert lines[5].startswith("| no-hair | 7.500 |  |") and len(lines) == 6
+
+
+def test_unknown_variants_and_pages_without_a_table_are_refused_before_work(tmp_path):
+    with pytest.raises(ValueError, match="--variants has 'huge'"):
+        main(pairs=tmp_path, variants="default,huge")
+    (tmp_path / "page.md").write_text("nothing")
+    with pytest.raises(ValueError, match="no table of figures"):
+        main(pairs=tmp_path, write=tmp_path / "page.md")
