@@ -94,9 +94,9 @@ class Album:
 
     @torch.no_grad()
     def _encoded(self, path: Path, role: Role) -> Tensor:
-        self.encodings += 1
         shown = self.portrait(path).aligned
         encode = self.net.encode_face if role == "face" else self.net.encode_hair
+        self.encodings += 1
         return encode(to_tensor(np.array(shown.image)[None]), shown.points[None])
 
 
