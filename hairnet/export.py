@@ -89,6 +89,7 @@ def export(net: HairNet, out: Path, batch: int = 1) -> float:
                 whole,
                 (faces[:batch], hairs[:batch]),
                 dynamo=True,
+                optimize=False,  # onnxscript's optimiser changes the pictures; onnxruntime optimises when it loads
                 opset_version=OPSET,
                 input_names=["face", "hair"],
                 output_names=["picture"],

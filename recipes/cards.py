@@ -21,6 +21,7 @@ ABOUT = {
     "embedder-loss": "Identity, ArcFace-trained: another architecture, other persons. For losses.",
     "hair": "Hair descriptor, ArcFace-trained with hairstyles as classes: same hair, same vector. For losses.",
     "hairnet": "The two encoders and their fusion, trained on pairs of the built-in generator.",
+    "hair-directions": "Directions in the hair embedding of hairnet, calibrated in units (`python -m hairnet.steer`).",
 }
 INTRODUCTION = """# Shipped weights
 

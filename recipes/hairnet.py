@@ -13,6 +13,8 @@ from pathlib import Path
 from data.command import run
 from data.weights import WEIGHTS, load_network, register, save_network
 from directions.pairs import make_pairs
+from hairnet.steer import main as steer
+from hairnet.steering import FILE
 from hairnet.train import main as train
 from recipes.directions import FACES, directions_of
 
@@ -39,6 +41,8 @@ def main(
         tensors, config = load_network(out / "hairnet" / "hairnet.safetensors")
         save_network(target, tensors, config, half=True)
         register(target)
+        steer(out=target.with_name(FILE))
+        register(target.with_name(FILE))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ LOADERS = {
     "hair": lambda: load_embedder("builtin-hair", "cpu"),
     "pose": lambda: load_pose_network("builtin", "cpu"),
     "hairnet": lambda: load_hairnet("builtin", "cpu"),
+    "hair-directions": lambda: load_hairnet("builtin", "cpu").steering,
 }
 SHIPPED = [path.removesuffix(".safetensors") for path in read_json(WEIGHTS / INDEX) if path.endswith(".safetensors")]
 
