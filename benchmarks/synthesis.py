@@ -50,7 +50,8 @@ class Case:
     def generator(self, device: str) -> Generator:
         torch.manual_seed(0)
         width = min(self.channel_max, 512)
-        return Generator(64, width, self.resolution, 2, self.channel_base, self.channel_max).to(device)
+        generator = Generator(64, width, self.resolution, 2, self.channel_base, self.channel_max).to(device)
+        return generator.requires_grad_(self.backward)  # frozen as load_generator's are, or learning
 
 
 CASES = {
@@ -73,7 +74,7 @@ def main(
     Args:
         case: 256 px one by one; 64 px in batches of 16; train: these forward and backward; 1024 px, not among all
         compile: ours also by torch.compile, which takes half a minute and more per case
-        rounds: timed passes of each form; the median counts
+        rounds: timed passes of each form; medians count, of times and of ratios
         device: cpu or cuda
     """
     if rounds < 1:
@@ -96,12 +97,14 @@ def measure(name: str, case: Case, compiled: bool, rounds: int, device: str) -> 
         exact = textbook(generator, ws)
         differences = {form: (call(ws) - exact).abs().max().item() for form, call in forms.items()}
     times = seconds({**forms, "peak": peak(device)}, ws, rounds, case.backward)
-    best = PEAK_FLOPS / times.pop("peak")
+    best = PEAK_FLOPS / statistics.median(times.pop("peak"))
     way = "forward and backward" if case.backward else "forward"
     print(f"{name}: {case.resolution} px, batch {case.batch}, {way}, {work / case.batch / 1e9:.2f} GFLOP per image")
-    for form, spent in times.items():
+    for form, passes in times.items():
+        spent = statistics.median(passes)
+        ratio = statistics.median(book / ours for book, ours in zip(times["textbook"], passes, strict=True))
         print(
-            f"  {form:<20} {case.batch / spent:8.2f} images/s   ratio {times['textbook'] / spent:5.2f}"
+            f"  {form:<20} {case.batch / spent:8.2f} images/s   ratio {ratio:5.2f}"
             f"   {work / spent / best:4.0%} of peak   largest difference {differences[form]:.0e}"
             + (f"   {used[form] / 1e6:.0f} MB" if form in used else "")
         )
@@ -129,20 +132,22 @@ def textbook(generator: Generator, ws: Tensor, noise: str = "const") -> Tensor:
     return image
 
 
-def seconds(forms: dict[str, Form], ws: Tensor, rounds: int, backward: bool) -> dict[str, float]:
-    """Median seconds of one pass of each form; the first, untimed one warms up."""
+def seconds(forms: dict[str, Form], ws: Tensor, rounds: int, backward: bool) -> dict[str, list[float]]:
+    """Seconds of the passes of each form, turn by turn; the first, untimed one warms up."""
+    # On one thread the time of the processor, which others on a busy machine do not take from.
+    clock = time.process_time if torch.get_num_threads() == 1 and not ws.is_cuda else time.perf_counter
     times: dict[str, list[float]] = {name: [] for name in forms}
     for turn in range(rounds + 1):
         for name, form in forms.items():
-            start = time.perf_counter()
+            start = clock()
             with torch.enable_grad() if backward else torch.inference_mode():
                 image = form(ws)
             if backward and image.requires_grad:
                 image.square().mean().backward()
             image.sum().item()  # waits for the device
             if turn:
-                times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(spent) for name, spent in times.items()}
+                times[name].append(clock() - start)
+    return times
 
 
 PEAK_MAPS, PEAK_SIDE = 256, 48

@@ -7,6 +7,9 @@ where the published code makes one weight per sample and a grouped convolution (
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -24,6 +27,7 @@ class StyledConv(nn.Module):
     def __init__(self, fan_in: int, fan_out: int, w_dim: int, resolution: int, up: bool, clamp: float | None):
         super().__init__()
         self.resolution, self.up, self.clamp = resolution, up, clamp
+        self.power: tuple[tuple[int, int], Tensor] | None = None  # place and version of the weight, and its `_power`
         self.affine = Linear(w_dim, fan_in, bias=1.0)
         # In memory as the convolution wants it: the transposed one reads weight.transpose(0, 1).
         weight = torch.randn(fan_out, fan_in, 3, 3).transpose(0, int(up))
@@ -37,8 +41,7 @@ class StyledConv(nn.Module):
     def forward(self, x: Tensor, style: Tensor, noise: Noise) -> Tensor:
         """(N, fan_in, H, W), style (N, fan_in) -> (N, fan_out, R, R)."""
         with torch.autocast(x.device.type, enabled=False):  # squares of styles overflow half precision
-            power = self.weight.square().sum(dim=(2, 3))
-            scale = torch.rsqrt(style.square() @ power.t() + 1e-8) * SQRT2
+            scale = torch.rsqrt(style.square() @ self._power().t() + 1e-8) * SQRT2
             offset = self._offset(len(x), noise)
         x = x * style[:, :, None, None].to(x.dtype)
         if self.up:
@@ -49,6 +52,27 @@ class StyledConv(nn.Module):
         # The leaky ReLU is homogeneous, so its gain sqrt(2) is folded into scale and offset.
         x = torch.addcmul(offset.to(x.dtype), x, scale[:, :, None, None].to(x.dtype))
         return clamped(F.leaky_relu_(x, SLOPE), self.clamp)
+
+    def _power(self) -> Tensor:
+        """(fan_out, fan_in) sums of the squared weights; those of weights that do not change are kept.
+
+        With many feature maps they take as long as the convolutions of a low resolution.
+        """
+        weight = self.weight
+        if weight.requires_grad or weight.is_inference() or torch.compiler.is_compiling():
+            return weight.square().sum(dim=(2, 3))
+        key = weight.data_ptr(), weight._version
+        if self.power is None or self.power[0] != key:
+            with torch.inference_mode(False), torch.no_grad():  # for use with and without gradients
+                self.power = key, weight.square().sum(dim=(2, 3))
+        return self.power[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "power": None}
+
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> StyledConv:
+        self.power = None  # of the weights as they were, on the device where they were
+        return super()._apply(fn, recurse)
 
     def _offset(self, count: int, noise: Noise) -> Tensor:
         """Bias plus noise, (1 or count, fan_out, 1 or R, 1 or R), channels_last."""

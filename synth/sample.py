@@ -205,8 +205,8 @@ def _work(
 
     try:
         settle()
+        G = load_generator(sampling.generator, device=device, dtype=sampling.dtype)
         with torch.inference_mode():
-            G = load_generator(sampling.generator, device=device, dtype=sampling.dtype)
             if sampling.compiled:
                 G.synthesis.compile(dynamic=False)
             if G.sha256 != sampling.generator_sha256:

@@ -1,5 +1,7 @@
 """The generator: the same mathematics as the textbook form, in all its modes."""
 
+import copy
+
 import pytest
 import torch
 
@@ -29,6 +31,31 @@ def test_modulating_activations_equals_modulating_weights(generator):
     ws = generator.mapping(latents(range(4), 8)).detach()
     ours, book = generator.synthesis(ws), textbook(generator, ws)
     assert ((ours - book).norm() / book.norm()).item() < 1e-5
+
+
+def test_what_is_kept_of_frozen_weights_follows_every_change_of_them(generator):
+    def changed() -> None:
+        ours, book = pictures(generator), textbook(generator, generator.mapping(latents(range(4), 8))).detach()
+        assert ((ours - book).norm() / book.norm()).item() < 1e-5
+
+    generator.requires_grad_(False)
+    weight = generator.synthesis.b16.conv0.weight
+    with torch.inference_mode():
+        generator.synthesis(generator.mapping(latents([0], 8)))
+    changed()
+    weight.mul_(torch.linspace(0.1, 2, 16)[:, None, None, None])
+    changed()
+    generator.load_state_dict({name: value.flip(0) for name, value in generator.state_dict().items()}, assign=True)
+    changed()
+    copied = copy.deepcopy(generator)
+    for parameter in copied.parameters():
+        parameter.copy_(parameter.flip(0))
+    assert not torch.equal(pictures(copied), pictures(generator))
+    generator.double().float()
+    changed()
+    rows = generator.mapping(latents([0], 8)).requires_grad_()
+    generator.synthesis(rows).sum().backward()
+    assert rows.grad.abs().sum() > 0
 
 
 def test_its_gradients_are_those_of_the_textbook_form(generator):
