@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 COLOURS = {"main": "#2457c5", "second": "#d9730d", "third": "#7a8190", "fourth": "#1a8f6f"}
 INK, GRID = "#333a45", "#e3e6ec"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["Inter", "Segoe UI", "Helvetica Neue", "Arial", "DejaVu Sans"],
     "font.size": 10,

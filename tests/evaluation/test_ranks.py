@@ -49,6 +49,28 @@ def test_ranks_equal_a_full_sort() -> None:
     assert ranks.tolist() == sorted_rank(queries, gallery, mate).tolist()
 
 
+@pytest.mark.parametrize("seed", range(200))
+def test_ranks_equal_a_brute_force_sort_in_any_case(seed: int) -> None:
+    rng = np.random.RandomState(seed)
+    rows, queries, numbers = rng.randint(1, 120), rng.randint(1, 12), rng.choice([2, 3, 8, 33, 128])
+    different = rng.randint(1, rows + 1)  # few: most rows have doubles
+    gallery = unit(different, numbers, seed + 1000)[rng.randint(0, different, rows)]
+    if seed % 4 == 0:  # whole numbers: different rows tie exactly
+        gallery = np.eye(numbers, dtype=np.float32)[rng.randint(0, numbers, rows)]
+    mate = rng.randint(0, rows, queries)
+    asked = gallery[mate] + rng.choice([0.0, 0.1, 1.0]) * unit(queries, numbers, seed + 2000)
+    asked = (asked / np.linalg.norm(asked, axis=1, keepdims=True)).astype(np.float32)
+    expected = []
+    for query, row in zip(asked.astype(np.float64), mate, strict=True):
+        scores = (gallery.astype(np.float64) * query).sum(1)
+        others = np.sort(np.delete(scores, row))[::-1]
+        expected.append(1 + int((others >= scores[row]).sum()))  # all that a sort puts before or beside the mate
+    block = int(rng.choice([1, 5, 4096]))
+    assert rank_of_mate(asked, gallery, mate, block=block).tolist() == expected
+    cut = int(rng.randint(0, rows + 1))
+    assert rank_of_mate(asked, [gallery[:cut], gallery[cut:]], mate, block=block).tolist() == expected
+
+
 def test_a_query_that_is_its_mate_ranks_first() -> None:
     gallery = unit(500, 16, 0)
     assert rank_of_mate(gallery, gallery, np.arange(500)).tolist() == [1] * 500
