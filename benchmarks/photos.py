@@ -111,8 +111,10 @@ def found_again(photo: Image.Image, points: np.ndarray) -> np.ndarray:
         return points
 
 
-def cell(pixels: np.ndarray) -> np.ndarray:
-    return np.rint(scaled(pixels, CELL)).clip(0, 255).astype(np.uint8)
+def cell(pixels: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """A canvas (S,S,3) on a sheet, white beyond the photo."""
+    small = 255 + scaled(shown, CELL) * (scaled(pixels, CELL) - 255)
+    return np.rint(small).clip(0, 255).astype(np.uint8)
 
 
 def main(
@@ -147,7 +149,8 @@ def main(
         except (ValueError, OSError) as error:
             tally.refused += [str(error)] * len(wigs)
             continue
-        rows.append(cell(person.canvas.pixels))
+        shown = person.canvas.inside[..., None]
+        rows.append(cell(person.canvas.pixels, shown))
         captions.append(path.name)
         before = same(photo, points) if same else None
         for donor in wigs:
@@ -161,7 +164,7 @@ def main(
                 continue
             tally.seconds.append(time.monotonic() - started)
             tally.finished += 1
-            rows.append(cell(result.composite.picture))
+            rows.append(cell(result.composite.picture, shown))
             cosine = ""
             if same is not None:
                 tally.blended.append(float(before @ same(result.photo, found_again(result.photo, points))))
@@ -176,7 +179,8 @@ def main(
         for sentence in sorted(set(sentences)):
             print(f"{title}: {sentence}")
     figures = tally.figures()
-    write_json(out / "photos.json", {"photos": len(paths), "donors": len(wigs)} | figures)
+    cosines = {"blended": tally.blended, "generated": tally.generated, "refusals": tally.refused}
+    write_json(out / "photos.json", {"photos": len(paths), "donors": len(wigs)} | figures | {"each": cosines})
     print(
         f"{len(paths)} photos, {len(wigs)} donors: " + ", ".join(f"{name} {value}" for name, value in figures.items())
     )

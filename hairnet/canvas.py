@@ -20,7 +20,7 @@ from faces import Aligned
 from faces.align import inner_face
 from faces.labels import LABEL, MIRRORED
 from faces.parsing import Parser
-from hairnet.matte import guided, hair_or_skin, one_head_of_hair
+from hairnet.matte import guided, hair_or_skin, likeliest, one_head_of_hair
 from hairnet.spread import spread
 
 WIDE = 1.5  # crops
@@ -62,7 +62,8 @@ class Canvas:
         points = ((aligned.points + 0.5) / aligned.image.width * CROP + MARGIN) - 0.5
         face = inner_face(points, WORK)
         likely = hair_or_skin(scaled(pixels, WORK), classes, face * inside)
-        coarse = one_head_of_hair(np.clip((likely - 0.3) / 0.4, 0, 1) * inside, face)
+        onward = likeliest(likely, classes) & (inside > 0.5) & (face < 0.5)
+        coarse = one_head_of_hair(np.clip((likely - 0.3) / 0.4, 0, 1) * inside, face, onward)
         beyond = distance_transform_edt(inside < 0.5, return_distances=False, return_indices=True)
         coarse = coarse[tuple(beyond)]  # hair that the photo's edge cuts goes on, as its mirrored pixels do
         glasses = maximum_filter(classes[LABEL["eye_g"]], 5)  # their dark arms look like hair

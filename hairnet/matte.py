@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.ndimage import gaussian_filter, label, maximum_filter, uniform_filter
+from scipy.ndimage import binary_closing, binary_dilation, gaussian_filter, label, maximum_filter, uniform_filter
 
 from faces.labels import LABEL
 
@@ -20,6 +20,8 @@ BIN = 0.08  # of log colour: side of a histogram's cell
 LEAST = 150  # pixels without which there is none
 RADIUS, SMOOTH = 5, 3e-4  # of the guided filter: px of the coarse mask, variance in [0, 1]^2
 BESIDE = 8  # px: uncertain hair is looked for this far from certain hair
+REACH, LIKELY = 96, 0.85  # px: half the crop; what such hair covers at least
+GAP = 5  # px
 TRUST = 0.7  # in the colours' likelihood ratio, whose pixels are not independent
 MOST = 4.0  # nats that colours may say at most
 HEM = 0.08  # the filter's answer below this is none, above 1 - HEM is all
@@ -54,8 +56,22 @@ def hair_or_skin(pixels: np.ndarray, classes: np.ndarray, face: np.ndarray) -> n
     return result
 
 
-def one_head_of_hair(hair: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """Hair (W,W) without what is small, far from the face, or uncertain and not beside certain hair."""
+def likeliest(likely: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """(W,W) bool: hair, corrected by colour to `likely` (W,W), is likelier there than any other class (19,W,W).
+
+    Gaps of up to 2 GAP px are closed, unless there is skin in them.
+    """
+    bare = classes[[HAIR, *BARE]].sum(0) - likely
+    others = np.delete(classes, [HAIR, *BARE], 0).max(0)
+    return binary_closing(likely > np.maximum(bare, others), iterations=GAP) & (bare < 0.6)
+
+
+def one_head_of_hair(hair: np.ndarray, face: np.ndarray, onward: np.ndarray | None = None) -> np.ndarray:
+    """Hair (W,W) without what is small, far from the face, or uncertain and not beside certain hair.
+
+    Where hair and background look alike (pink before pink) much of the hair is uncertain: what is likeliest hair,
+    `onward` (W,W) bool, counts as far as it goes on from certain hair without a gap, within REACH.
+    """
     pieces, count = label(hair > 0.9)
     if count == 0:
         return hair
@@ -63,7 +79,14 @@ def one_head_of_hair(hair: np.ndarray, face: np.ndarray) -> np.ndarray:
     near = np.bincount(pieces[maximum_filter(face, hair.shape[0] // 6) > 0.5], minlength=count + 1) > 0
     kept = near & (sizes > 0.1 * sizes[1:].max())
     kept[0] = False
-    return hair * maximum_filter(kept[pieces].astype(np.float32), 2 * BESIDE + 1)
+    sure = kept[pieces]
+    if not sure.any():
+        return np.zeros_like(hair)
+    beside = maximum_filter(sure, 2 * BESIDE + 1)
+    if onward is None:
+        return hair * beside
+    reached = binary_dilation(sure, iterations=REACH, mask=sure | onward)
+    return np.maximum(hair * beside, np.maximum(hair, LIKELY) * reached)
 
 
 def guided(image: np.ndarray, mask: np.ndarray) -> np.ndarray:

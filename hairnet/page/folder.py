@@ -3,6 +3,9 @@
 A browser's upload and its download are files, so a page cannot do without. They lie in a temporary folder that only
 this user can read, and are deleted when the guest who brought them closes the page, at the latest MINUTES after their
 last use, and all of them when the process ends. What a killed process left behind goes at the next start.
+
+Equal uploads of two guests are one file (Gradio names them by their content), and a guest in the queue has not used
+theirs yet; so an upload outlives the guest who leaves by LINGER, counted from when anybody last uploaded it.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from pathlib import Path
 from data.files import alive
 
 MINUTES = 15
+LINGER = 5  # minutes
 PREFIX = "hairnet-page-"
 
 
@@ -32,6 +36,9 @@ class Folder:
         self.path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent)).resolve()  # mode 700
         self.minutes = minutes
         self._guests: dict[str, set[Path]] = {}
+        self._used: dict[Path, float] = {}  # when, in seconds
+        self._left: set[Path] = set()  # uploads whose guests have gone
+        self._ours: set[Path] = set()  # folders of results, which are one guest's alone
         self._lock = threading.Lock()
         self._closed = threading.Event()
 
@@ -39,37 +46,45 @@ class Folder:
         """A place for a file of this name, in a folder that nobody can guess."""
         place = self.path / secrets.token_hex(16)
         place.mkdir()
+        with self._lock:
+            self._ours.add(place)
         return place / re.sub(r"[^\w.-]+", "-", name)[-100:]
 
     def use(self, guest: str | None, paths: Iterable[Path]) -> None:
         """Notes that a guest (None: one without a browser) has just used these files, which lets them stay longer."""
-        now = time.time()
         with self._lock:
             for path in map(Path, paths):
                 if self.path in path.parents and path.exists():
-                    os.utime(path, (now, now))
+                    self._used[path] = time.time()
+                    self._left.discard(path)
                     if guest is not None:
                         self._guests.setdefault(guest, set()).add(path)
 
     def leave(self, guest: str | None) -> None:
-        """Deletes the files of a guest that no other guest has used: equal photos of two guests are one file."""
+        """Deletes the files of a guest that no other guest has used: results now, uploads when they have lingered."""
         with self._lock:
             mine = self._guests.pop(guest or "", set())
-            for path in mine - set().union(*self._guests.values()):
-                path.unlink(missing_ok=True)
+            self._left |= mine - set().union(*self._guests.values())
+        self.sweep()
 
     def sweep(self) -> None:
-        """Deletes what nobody has used for `minutes`, and folders that are empty since."""
-        oldest = time.time() - 60 * self.minutes
+        """Deletes what guests have left and what nobody has used for `minutes`."""
+        now = time.time()
         with self._lock:
-            for path in sorted(self.path.rglob("*"), reverse=True):  # files before their folders
+            for path in [path for path in sorted(self.path.rglob("*")) if path.is_file()]:
                 try:
-                    if path.stat().st_mtime < oldest:
-                        path.rmdir() if path.is_dir() else path.unlink()
-                except OSError:  # a folder in use, or a file that has just gone
+                    uploaded = path.stat().st_mtime
+                    gone = path in self._left and (path.parent in self._ours or now - uploaded > 60 * LINGER)
+                    if gone or now - max(uploaded, self._used.get(path, 0)) > 60 * self.minutes:
+                        path.unlink()
+                        path.parent.rmdir()
+                except OSError:  # a file that has just gone, or a folder with others in it
                     continue
-            for files in self._guests.values():
-                files -= {path for path in files if not path.exists()}
+            there = {path for path in self._used if path.exists()}
+            self._used = {path: when for path, when in self._used.items() if path in there}
+            self._left &= there
+            self._ours = {place for place in self._ours if place.exists()}
+            self._guests = {name: files & there for name, files in self._guests.items()}
 
     def keep_sweeping(self, seconds: float = 30) -> None:
         """Sweeps now and then, in a thread of its own, until the folder is closed."""

@@ -10,6 +10,7 @@ import gradio as gr
 from hairnet.mix import STRONGEST
 from hairnet.page.actions import Actions
 from hairnet.page.examples import FOLDER, faces, hairs
+from hairnet.page.folder import LINGER
 from hairnet.page.studio import MOST_DONORS, Studio
 
 WAITING = 60  # guests in the queue; one more is told to come back
@@ -25,8 +26,9 @@ CONSENT = (
     "licences of their own, often non-commercial ones."
 )
 PRIVACY = (
-    "Photos are worked on where this page runs and go nowhere else; they are deleted when you close the page, at the "
-    "latest {minutes:g} minutes after their last use. The example photos are renders of nobody. "
+    "Photos are worked on where this page runs and go nowhere else. Results are deleted when you close the page, photos "
+    "within {linger:g} minutes of it, and all of it at the latest {minutes:g} minutes after its last use. "
+    "The example photos are renders of nobody. "
     "At most {megabytes:g} MB and {megapixels:g} megapixels a photo."
 )
 # All work is one line of guests: two transfers at once would be no faster, and take twice the memory.
@@ -104,7 +106,9 @@ def build(studio: Studio, megabytes: float) -> gr.Blocks:
                 )
                 notes = gr.Markdown(elem_id="notes", elem_classes="note", visible=False)
                 download = gr.DownloadButton("Download the whole photo", elem_id="download", interactive=False)
-        privacy = PRIVACY.format(minutes=studio.folder.minutes, megabytes=megabytes, megapixels=studio.megapixels)
+        privacy = PRIVACY.format(
+            linger=LINGER, minutes=studio.folder.minutes, megabytes=megabytes, megapixels=studio.megapixels
+        )
         gr.Markdown(f"{CONSENT}\n\n{privacy}", elem_id="terms")
 
         for tab, name in ((one, "one"), (mix, "mix"), (several, "several")):
