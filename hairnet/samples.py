@@ -69,7 +69,7 @@ class Views:
 
 
 class Samples:
-    """The pictures of pairs w (sides, N, w_dim), by side and row; `amp` renders them in bfloat16, `quiet` has no bar."""
+    """The pictures of pairs w (sides, N, w_dim), by side and row; `amp` renders in bfloat16, `quiet` without a bar."""
 
     def __init__(self, generator: Any, w: Tensor, points: PointsOfW, amp: bool, quiet: bool = True) -> None:
         self.generator, self.w, self.amp = generator, w, amp

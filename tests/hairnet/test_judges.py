@@ -64,3 +64,14 @@ def test_the_scorer_is_refused_under_every_name(scorer, flag):
 def test_a_hair_descriptor_does_not_tell_persons(name):
     with pytest.raises(ValueError, match="--identity .* kind hair"):
         find(identity=name)
+
+
+def test_a_perceptual_judge_is_the_parser_or_the_files_of_lpips(tmp_path):
+    files = JudgeFiles.find("builtin-loss", "none", "builtin", "parser")
+    assert files.digests()["perceptual"] == "parser" and "perceptual" not in find().digests()
+    x = torch.rand(2, 3, 64, 64) * 2 - 1
+    judges = files.load("cpu")
+    assert find().load("cpu").perceptual is None
+    assert judges.perceptual is not None and (judges.perceptual(x, -x) > judges.perceptual(x, x)).all()
+    with pytest.raises(FileNotFoundError, match="--perceptual .*missing.pth is not a file"):
+        JudgeFiles.find("builtin-loss", "none", "builtin", f"{WEIGHTS / 'hair.safetensors'},{tmp_path / 'missing.pth'}")

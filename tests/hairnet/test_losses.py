@@ -2,6 +2,7 @@ import torch
 
 from hairnet.losses import (
     Judges,
+    Weights,
     charbonnier,
     cosine_distance,
     known_terms,
@@ -77,3 +78,24 @@ def test_every_term_reaches_the_picture():
     for term in terms.values():
         (gradient,) = torch.autograd.grad(term, x, retain_graph=True)
         assert gradient.abs().sum() > 0 and gradient.isfinite().all()
+
+
+def test_weights_are_read_by_name_and_told_again():
+    weights = Weights.read("pixels=0,hair=2.5")
+    assert (weights.pixels, weights.hair, weights.identity) == (0, 2.5, Weights().identity)
+    assert Weights.read(weights.text()) == weights and Weights().text() == ""
+
+
+def test_a_masked_distance_is_the_mean_of_its_rows():
+    """So two halves of a batch give what the whole gives."""
+    x, y, mask = pictures(4), pictures(4).flip(0), torch.zeros(4, 1, 32, 32)
+    for k in range(4):
+        mask[k, :, : 8 * (k + 1)] = 1
+    halves = [masked_distance(x[k], y[k], mask[k]) for k in (slice(0, 2), slice(2, 4))]
+    assert torch.isclose(masked_distance(x, y, mask), sum(halves) / 2)
+
+
+def test_a_perceptual_judge_adds_a_term_to_known_answers():
+    x = pictures()
+    judges = Judges(embed, None, logits_of, lambda a, b: (a - b).abs().mean((1, 2, 3)))
+    assert known_terms(judges, x, -x)["perceptual"] > 0.5 and "perceptual" not in known_terms(JUDGES, x, x)

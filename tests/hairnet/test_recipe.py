@@ -1,5 +1,7 @@
 """Recipes from presets: a step can be shared by the processes of a world."""
 
+import dataclasses
+
 import pytest
 
 from hairnet.recipe import PRESETS, recipe_for
@@ -34,3 +36,39 @@ def test_a_seed_has_32_bits(seed):
     with pytest.raises(ValueError, match=f"--seed is {seed}"):
         recipe(seed=seed)
     assert recipe(seed=2**32 - 1).seed == 2**32 - 1
+
+
+def chosen(**flags):
+    return recipe_for("demo", 100, None, None, 0, False, **flags)
+
+
+def test_flags_reach_the_plan_and_those_left_out_change_nothing():
+    assert chosen() == dataclasses.replace(PRESETS["demo"], steps=100)
+    plan = chosen(weights="hair=2, pixels=0", mirrored=0.5, curriculum=0.3).plan
+    assert (plan.weights.hair, plan.weights.pixels, plan.weights.w) == (2, 0, 1)
+    assert plan.mirrored == 0.5 and plan.widening == 30
+    assert chosen(arch="subrtova").arch == "subrtova" and chosen(fp16=True).fp16
+
+
+def test_the_published_architecture_takes_no_sizes_of_ours():
+    assert recipe_for("full", None, None, None, 0, False).network and not chosen(arch="subrtova").network
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"weights": "hare=2"}, "--weights has 'hare=2'.*the names being w, pixels"),
+        ({"weights": "hair=-1"}, "--weights has 'hair=-1'"),
+        ({"weights": "hair"}, "--weights has 'hair'"),
+        ({"mirrored": 1.5}, "--mirrored is 1.5"),
+        ({"curriculum": -0.1}, "--curriculum is -0.1"),
+    ],
+)
+def test_flags_out_of_range_are_refused(flags, message):
+    with pytest.raises(ValueError, match=message):
+        chosen(**flags)
+
+
+def test_both_halved_precisions_at_once_are_refused():
+    with pytest.raises(ValueError, match="--fp16 and --amp exclude each other"):
+        recipe_for("demo", None, None, None, 0, amp=True, fp16=True)

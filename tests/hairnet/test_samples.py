@@ -1,7 +1,9 @@
+import pytest
 import torch
 
+from data.shards import read_arrays, write_arrays
 from hairnet import samples
-from hairnet.samples import Samples, read_pairs, rows_of_step
+from hairnet.samples import Samples, let_in, read_gaps, read_pairs, rows_of_step
 from hairnet.split import PointsOfW
 from synth.generator import load_generator
 
@@ -28,3 +30,27 @@ def test_kept_pictures_are_those_that_are_rendered_anew(world, monkeypatch):
     sides, rows = torch.tensor([0, 1, 1]), torch.tensor([5, 5, 39])
     for a, b in zip(vars(kept.take(sides, rows)).values(), vars(fresh.take(sides, rows)).values(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_a_curriculum_begins_with_small_gaps_and_ends_with_all_pairs():
+    gaps = torch.tensor([30.0, -5.0, 12.0, -40.0, 1.0, 20.0, -8.0, 3.0])
+    by_gap = gaps.abs().argsort()
+    every = torch.arange(8)
+    assert gaps[let_in(every, 0, 100, by_gap, 2)].abs().max() == 3
+    assert gaps[let_in(every, 50, 100, by_gap, 2)].abs().max() == 12
+    for step in (100, 500):
+        assert sorted(let_in(every, step, 100, by_gap, 2).tolist()) == every.tolist()
+    assert len(let_in(every, 0, 100, by_gap, 4).unique()) == 4
+
+
+def test_yaw_gaps_belong_to_the_rows_of_the_pairs(world):
+    assert read_gaps(world.pairs).shape == (40,)
+
+
+def test_w_that_are_no_numbers_are_refused(world, tmp_path):
+    G = load_generator(world.generator, "cpu")
+    arrays = read_arrays(world.pairs / "pairs-00000.h5")
+    arrays["w_hair"][3, 2] = float("nan")
+    write_arrays(tmp_path / "pairs-00000.h5", arrays, {"generator_sha256": G.sha256})
+    with pytest.raises(ValueError, match="pairs-00000.h5 holds w that are infinite or no numbers"):
+        read_pairs(tmp_path, G)
