@@ -22,6 +22,7 @@ HARDER = (
     "extreme-yaw",
 )
 SHORT = {"iou": "IoU", "psnr": "PSNR", "ssim": "SSIM", "f": "F"}
+SIMPLE = ("truth", "copy-face", "paste")
 WATCHED = ("identity", "hair_iou", "perceptual_whole")  # told bucket by bucket
 
 
@@ -47,7 +48,6 @@ def section(folder: Path) -> str:
         [means(name, about), *[cell(method["overall"]["figures"].get(name)) for method in methods.values()]]
         for name, about in first["metrics"].items()
     ]
-    last = list(methods)[-1]
     return html.section(
         "Against ground truth",
         html.paragraph(
@@ -56,10 +56,30 @@ def section(folder: Path) -> str:
             "methods (the untouched face, the pasted hair) show what the figures mean."
         ),
         warning(first),
+        *[dependence(name, method) for name, method in methods.items()],
         html.table(["", *methods], rows, None),
+        html.folded("What the figures mean", [f"{means(name, about)}: {about['means']}" for name, about in
+                                              first["metrics"].items() if about.get("means")]),
         *[bucket_table(methods, name, first["metrics"][name]) for name in WATCHED if name in first["metrics"]],
-        html.picture(folder / str(methods[last].get("picture", f"{last}.png")), f"Best, median and worst of {last}."),
-    )
+        *pictures(folder, methods),
+    )  # fmt: skip
+
+
+def pictures(folder: Path, methods: dict[str, dict[str, Any]]) -> list[str]:
+    """All methods on the same triples where one command has scored them, otherwise each one's own examples."""
+    together = html.picture(folder / "comparison.png", "The methods on the same triples.")
+    own = {name: method for name, method in methods.items() if name not in SIMPLE}
+    each = [html.picture(folder / str(method.get("picture", f"{name}.png")), f"Best, median and worst of {name}.")
+            for name, method in own.items()]  # fmt: skip
+    return [together, *each]
+
+
+def dependence(name: str, method: dict[str, Any]) -> str:
+    """A warning where judges had a part in a method's training."""
+    used = [judge for judge, trained in (method.get("judges_in_training") or {}).items() if trained]
+    if not used:
+        return ""
+    return html.paragraph(f"Not independent for {name}: its training used the judge of {' and '.join(used)}.", "warn")
 
 
 def bucket_table(methods: dict[str, dict[str, Any]], metric: str, about: dict[str, str]) -> str:
@@ -86,14 +106,11 @@ def cell(figure: dict[str, Any] | None) -> str:
     """A mean with its interval."""
     if not figure or figure.get("mean") is None:
         return "–"
-    if not figure.get("ci95"):
-        return digits(figure["mean"])
-    return html.interval(digits(figure["mean"]), *map(digits, figure["ci95"]))
-
-
-def digits(value: float) -> str:
-    """Three digits that say something."""
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
+    values = [figure["mean"], *(figure.get("ci95") or [])]
+    largest = max(map(abs, values))
+    places = 1 if largest >= 10 else 2 if largest > 1.5 else 3
+    told = [f"{value:.{places}f}" for value in values]
+    return html.interval(*told) if len(told) == 3 else told[0]
 
 
 def warning(report: dict[str, Any]) -> str:

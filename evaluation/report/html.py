@@ -39,7 +39,8 @@ tr.lead td:first-child { padding-left: 10px; }
 td small { color: var(--soft); font-weight: 400; margin-left: 5px; }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(290px, 1fr)); gap: 18px; margin: 14px 0; }
 .beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(340px, 1fr)); gap: 0 36px; }
-figure { margin: 0; }
+summary { cursor: pointer; }
+figure { margin: 0 0 14px; }
 figure img { width: 100%; height: auto; display: block; }
 figure.picture img { border: 1px solid var(--line); border-radius: 8px; max-width: 800px; image-rendering: auto; }
 .warn { background: var(--warn-ground); color: var(--warn); border-radius: 8px; padding: 9px 14px; font-size: 14.5px;
@@ -119,6 +120,12 @@ def picture(path: Path, caption: str) -> str:
     if not path.is_file() or path.suffix.lower() not in MEDIA:
         return ""
     return _figure(path.read_bytes(), MEDIA[path.suffix.lower()], caption, "picture")
+
+
+def folded(title: str, lines: Iterable[str]) -> str:
+    """A list that opens at a click."""
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f'<details class="soft"><summary>{escape(title)}</summary><ul>{items}</ul></details>' if items else ""
 
 
 def preformatted(text: str) -> str:
