@@ -34,16 +34,23 @@ def compared(methods: dict[str, Scores], triples: list[Triple], seed: int) -> di
     return {"methods": list(methods), "overall": found.pop("overall"), "buckets": found}
 
 
-def mean_and_interval(values: np.ndarray, seed: int) -> dict[str, Any] | None:
-    """The mean of (N,) values that are not NaN and its 95 % percentile bootstrap interval; None when all are."""
+def means_and_intervals(columns: Scores, seed: int) -> dict[str, Any]:
+    """Of each column (N,): the mean of what is not NaN, its 95 % percentile bootstrap interval, its count; or None."""
+    values = np.stack(list(columns.values()), 1)
     known = ~np.isnan(values)
-    if not known.any():
-        return None
     drawn = _resamples(len(values), seed)
-    counts = drawn @ known
-    means = (drawn @ np.where(known, values, 0.0))[counts > 0] / counts[counts > 0]
-    low, high = np.percentile(means, [2.5, 97.5])
-    return {"mean": float(values[known].mean()), "ci95": [float(low), float(high)], "count": int(known.sum())}
+    counts = drawn @ known.astype(np.float64)
+    sums = drawn @ np.where(known, values, 0.0)
+    means = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    found: dict[str, Any] = {}
+    for k, name in enumerate(columns):
+        if not known[:, k].any():
+            found[name] = None
+            continue
+        low, high = np.nanpercentile(means[:, k], [2.5, 97.5])
+        mean = float(values[known[:, k], k].mean())
+        found[name] = {"mean": mean, "ci95": [float(low), float(high)], "count": int(known[:, k].sum())}
+    return found
 
 
 def _overall(triples: list[Triple]) -> np.ndarray:
@@ -55,22 +62,21 @@ def _overall(triples: list[Triple]) -> np.ndarray:
 def _bucket(scores: Scores, rows: np.ndarray, seed: int) -> dict[str, Any]:
     return {
         "triples": len(rows),
-        "figures": {name: mean_and_interval(values[rows], seed) for name, values in scores.items()},
+        "figures": means_and_intervals({name: values[rows] for name, values in scores.items()}, seed),
     }
 
 
 def _compared(methods: dict[str, Scores], rows: np.ndarray, seed: int) -> dict[str, Any]:
     names, metrics = list(methods), list(next(iter(methods.values())))
+    pairs = [(later, earlier) for k, later in enumerate(names) for earlier in names[:k]]
     figures: dict[str, Any] = {}
     differences: dict[str, Any] = {}
     for metric in metrics:
         values = {name: methods[name][metric][rows] for name in names}
-        figures[metric] = {name: mean_and_interval(values[name], seed) for name in names}
-        differences[metric] = {
-            f"{later} - {earlier}": mean_and_interval(values[later] - values[earlier], seed)
-            for k, later in enumerate(names)
-            for earlier in names[:k]
-        }
+        apart = {f"{later} - {earlier}": values[later] - values[earlier] for later, earlier in pairs}
+        found = means_and_intervals(values | apart, seed)
+        figures[metric] = {name: found[name] for name in names}
+        differences[metric] = {name: found[name] for name in apart}
     return {"triples": len(rows), "figures": figures, "differences": differences}
 
 

@@ -38,7 +38,7 @@ REGIONS = {
     "background": "the truth's background, where no hair covers it",
 }
 INSIDE_HAIR = 0.9  # alpha: nearer to the outline, it is the outline whose direction is seen
-FEW = 10.0  # px per 64 px picture: with less hair than this a result has no hair colour of its own
+FEW = 20.0  # px of a 64 px picture: less hair than this is none; a parser sees a few such pixels on bald heads
 
 
 @dataclass(frozen=True)
@@ -160,9 +160,10 @@ def _of_hair(
 ) -> dict[str, float]:
     """`mask` (S, S) bool: the result's hair; `alpha` (S, S): the truth's."""
     few = FEW * alpha.size / 64**2
+    mask, true_mask = (one if one.sum() >= few else np.zeros_like(one) for one in (mask, true_mask))
     wanted = _mean_colour(truth, alpha)
     # a result without hair has the colour of what is there instead
-    found = _mean_colour(result, mask if mask.sum() >= few else alpha)
+    found = _mean_colour(result, mask if mask.any() else alpha)
     (way, _), (true_way, sure) = orientation(result), orientation(truth)
     weight = sure * (alpha > INSIDE_HAIR)
     return {

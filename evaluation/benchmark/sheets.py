@@ -38,7 +38,7 @@ def extremes(scored: Scored, triples: list[Triple], pictures: list[Path]) -> Ima
 
 
 def side_by_side(methods: list[Scored], triples: list[Triple], pictures: list[Path]) -> Image.Image:
-    """The first triple of every bucket: face, hair, truth, and what each method made of them."""
+    """The first triple of every bucket: face, hair, truth, and what each method made of them; two in a row."""
     buckets = {name: rows[0] for name, rows in rows_of(triples).items() if name != "turned"}
     rows = np.array(list(buckets.values()))
     shown = rows_of_files(pictures, rows, INPUTS)
@@ -47,7 +47,8 @@ def side_by_side(methods: list[Scored], triples: list[Triple], pictures: list[Pa
     captions = []
     for bucket in buckets:
         captions += [f"face ({bucket})", "hair", "truth", *[scored.title for scored in others]]
-    return sheet(images.reshape(-1, *images.shape[2:]), images.shape[1], captions, _scale(images))
+    columns = images.shape[1] * (2 if len(rows) % 2 == 0 else 1)
+    return sheet(images.reshape(-1, *images.shape[2:]), columns, captions, _scale(images))
 
 
 def _scale(images: np.ndarray) -> int:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evaluation.benchmark.figures import compared, in_buckets, mean_and_interval, rows_of
+from evaluation.benchmark.figures import compared, in_buckets, means_and_intervals, rows_of
 from evaluation.benchmark.triples import Triple, all_triples, first_of_each
 
 
 @pytest.fixture(scope="module")
 def few() -> list[Triple]:
     return first_of_each(all_triples(), 3)
+
+
+def mean_and_interval(values: np.ndarray, seed: int) -> dict | None:
+    return means_and_intervals({"x": values}, seed)["x"]
 
 
 def test_the_interval_is_about_two_standard_errors_wide() -> None:
