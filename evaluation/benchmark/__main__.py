@@ -58,7 +58,7 @@ def main(
         out: folder of the results
         cache: folder of the rendered pictures
         export: writes the pictures that a method is given into this folder, and scores nothing
-        workers: processes; None is one per core, or one on a GPU
+        workers: processes that render and score; None is one per core; on a GPU one scores
         device: cpu, cuda, cuda:1, ...; None takes CUDA where there is one
         force: true scores even with an embedder that the network was trained with
     """

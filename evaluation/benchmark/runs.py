@@ -65,11 +65,10 @@ def make_plan(
     judges: Judges | None = None,
     workers: int | None = None,
 ) -> Plan:
-    """What is asked; None: the whole list, one process per core (one in all on a GPU)."""
+    """What is asked; None: the whole list, the built-in judges, one process per core."""
     judges = judges or Judges()
     listed = all_triples() if per_bucket is None else first_of_each(all_triples(), per_bucket)
-    on_gpu = judges.device.startswith("cuda")
-    return Plan(listed, size, cache, out, judges, workers or (1 if on_gpu else cores()))
+    return Plan(listed, size, cache, out, judges, workers or cores())
 
 
 def benchmark(plan: Plan, methods: list[Chosen], seed: int = 0, force: bool = False) -> dict[str, Any]:

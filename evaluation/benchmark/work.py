@@ -39,7 +39,7 @@ class Plan:
     cache: Path  # rendered pictures, shared by all runs
     out: Path
     judges: Judges
-    workers: int
+    workers: int  # processes; on a GPU they render, and one scores
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def _work_off(tasks: list[Task], plan: Plan, chosen: Chosen, method: Batch | Non
     """Triples done, file by file."""
     if not tasks:
         return
-    workers = min(plan.workers, len(tasks))
+    workers = 1 if plan.judges.device.startswith("cuda") else min(plan.workers, len(tasks))
     if method is not None or workers <= 1:
         with settled():
             bench = Bench(chosen, plan.judges, method)
