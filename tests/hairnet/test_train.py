@@ -289,6 +289,15 @@ def test_two_processes_with_half_the_batch_each_learn_as_one(world, recipe, tmp_
             assert abs(one[name] - other[name]) <= tolerance * max(1, abs(one[name])), (one["step"], name)
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", [{}, {"amp": True}, {"fp16": True}], ids=["fp32", "bf16", "fp16"])
+def test_a_gpu_trains_in_every_precision(world, recipe, tmp_path, precision):
+    recipe = dataclasses.replace(recipe, **precision)
+    train(world.pairs, tmp_path, recipe, str(world.generator), str(world.embedder), str(world.embedder),
+          str(world.parser), 4, "cuda")  # fmt: skip
+    assert all(np.isfinite(value) for value in records(tmp_path)[-1]["validation"].values())
+
+
 @pytest.mark.slow
 def test_torchrun_trains_a_network_that_loads(world, checkout, tmp_path):
     many = tmp_path / "pairs"
