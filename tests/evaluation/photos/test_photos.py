@@ -10,7 +10,7 @@ import torch
 
 from data.files import read_json
 from data.images import write_image
-from evaluation.photos.frechet import check_inception
+from evaluation.photos.frechet import check_inception, frechet
 from evaluation.photos.judged import Settings, judged, told
 from evaluation.photos.measure import regions, summarised
 from evaluation.photos.people import draw_pairs, find_people
@@ -121,3 +121,24 @@ def test_a_run_tells_all_methods_and_goes_on_from_its_pictures(world: World, peo
 def test_a_judge_of_losses_is_refused_before_any_photo_is_read(world: World, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot be the judge"):
         judged(settings(world, tmp_path / "none", tmp_path / "out", embedder=str(world.loss)))
+
+
+@pytest.mark.slow
+def test_fid_of_the_same_pictures_is_nothing_and_of_others_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inception = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
+    torch.manual_seed(0)
+    with monkeypatch.context() as patch:  # the network without its published weights
+        patch.setattr(inception, "load_state_dict_from_url", lambda *_, **__: {})
+        patch.setattr(inception.FeatureExtractorInceptionV3, "load_state_dict", lambda *_, **__: None)
+        network = inception.FeatureExtractorInceptionV3("x", ["2048"])
+    torch.save(network.state_dict(), tmp_path / "inception.pth")
+    rng = np.random.RandomState(0)
+    for name, low in (("a", 0), ("b", 128)):
+        for k in range(6):
+            write_image(rng.randint(low, low + 128, (64, 64, 3)).astype(np.uint8), tmp_path / name / f"{k}.png")
+    check_inception(tmp_path / "inception.pth")
+    same = frechet(tmp_path / "a", tmp_path / "a", 6, tmp_path / "inception.pth", "cpu")
+    other = frechet(tmp_path / "a", tmp_path / "b", 6, tmp_path / "inception.pth", "cpu")
+    assert same["pictures"] == 6 and abs(same["fid"]) < 1e-3 * max(1, other["fid"]) < other["fid"]
