@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import numpy as np
 from PIL import Image
-from scipy.ndimage import distance_transform_edt
 
 from faces.parsing import Parser
 from hairnet.canvas import WORK, Canvas, scaled
 from hairnet.composite import Composite, lay, read_generated
 from hairnet.matte import HAIR
 from hairnet.morph import lost
+from hairnet.outline import depth, solid
 from hairnet.recolour import Colours, recolour
 from hairnet.strands import Hair, carried, fit_sheet, hair_colours, network_hair
 from hairnet.uncover import uncover
-
-EDGE = 4.0  # px of the working size: width of a changed shape's soft edge
 
 
 def in_colour(face: Canvas, before: Image.Image, after: Image.Image, parser: Parser) -> Composite:
@@ -58,13 +56,4 @@ def in_shape(face: Canvas, before: Image.Image, after: Image.Image, parser: Pars
 
 def changed_shape(own: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """(W,W) in [0, 1]: `own` with its outline moved as far as that of `before` moved to `after`."""
-    distance = depth(own) + depth(after) - depth(before)
-    return np.clip(distance / EDGE + 0.5, 0, 1).astype(np.float32)
-
-
-def depth(shape: np.ndarray) -> np.ndarray:
-    """(W,W) in px: how deep inside the shape each pixel is, negative outside; a shape without any is far away."""
-    inside = shape > 0.5
-    if not inside.any() or inside.all():
-        return np.full(shape.shape, WORK if inside.all() else -WORK, np.float32)
-    return (distance_transform_edt(inside) - distance_transform_edt(~inside)).astype(np.float32)
+    return solid(depth(own) + depth(after) - depth(before))

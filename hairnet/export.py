@@ -93,6 +93,7 @@ def export(net: HairNet, out: Path, batch: int = 1) -> float:
                 opset_version=OPSET,
                 input_names=["face", "hair"],
                 output_names=["picture"],
+                verbose=False,
             )
         sides = {"size": net.network.config.size, "resolution": net.generator.resolution, "batch": batch}
         program.model.metadata_props.update({name: str(side) for name, side in sides.items()})

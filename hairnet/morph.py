@@ -20,9 +20,13 @@ from faces.parsing import Parser
 from hairnet.canvas import CROP, WORK, Canvas, in_crop, scaled
 from hairnet.composite import Blend, Composite, Strands, lay, read_generated
 from hairnet.mix import Take, check_strength
+from hairnet.outline import depth, mean_depth, solid
 from hairnet.recolour import Colours, mixed, recolour
 from hairnet.strands import GRID, Hair, carried, carry, fit_sheet, hair_colours, network_hair, sidelight
 from hairnet.uncover import uncover
+
+NOWHERE = 0.02  # share of its weight that hair keeps where it is not
+ALONE = 8.0  # hair with more than 1 - 1/ALONE of the weight is nearly alone
 
 
 class Source:
@@ -144,14 +148,15 @@ class Morph:
             covered = one.matte[..., None]
             means.append((strands * covered).sum((0, 1)) / (covered.sum() + 1e-6))
         share = share[share > 0].astype(np.float32)
+        whole_matte, local = _together(matte, share)
         # Strands of several sources over each other would grey out; so their contrasts are scaled to stay as strong
         # (Heitz and Neyret 2018, eq. 3).
-        mean = sum(w * m for w, m in zip(share, means, strict=True))
-        contrast = sum(w * (p - m) for w, p, m in zip(share, pixels, means, strict=True))
-        together = mean + contrast / np.sqrt(np.square(share).sum())
+        mean = sum(w[..., None] * m for w, m in zip(local, means, strict=True))
+        contrast = sum(w[..., None] * (p - m) for w, p, m in zip(local, pixels, means, strict=True))
+        together = mean + contrast / np.sqrt(sum(w * w for w in local))[..., None]
         return Hair(
             np.clip(together, 0, 255).astype(np.float32),
-            np.asarray(sum(w * m for w, m in zip(share, matte, strict=True)), np.float32),
+            whole_matte,
             np.asarray(sum(w * a for w, a in zip(share, around, strict=True)), np.float32),
         )
 
@@ -197,3 +202,21 @@ def lost(face: Canvas, pure: np.ndarray, bald: np.ndarray, shifts: torch.Tensor)
     """(S,S,3) what is missing when the photo's hair is laid on the photo without it, moved along with the hair."""
     again = bald + face.hair[..., None] * (pure - bald)
     return carry(face.pixels - again, shifts, face.side)
+
+
+def _together(mattes: list[np.ndarray], share: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """One matte (S,S) of several by their shares, and each one's local share (S,S), more of it where it has hair.
+
+    Where one has hair and another none, half of each would be a ghost; there the shape between them decides. Close to a
+    single one it gives way to that one's own matte, loose strands and all.
+    """
+    side, dissolved = len(mattes[0]), sum(w * m for w, m in zip(share, mattes, strict=True))
+    if len(mattes) == 1:
+        return mattes[0], [np.ones((side, side), np.float32)]
+    depths = [depth(scaled(m, WORK)) for m in mattes]
+    present = [scaled(solid(deep), side) + NOWHERE for deep in depths]
+    total = sum(w * one for w, one in zip(share, present, strict=True))
+    local = [(w * one / total).astype(np.float32) for w, one in zip(share, present, strict=True)]
+    shaped = sum(w * m for w, m in zip(local, mattes, strict=True)) * scaled(solid(mean_depth(depths, share)), side)
+    far = min(1.0, ALONE * (1 - float(share.max())))
+    return np.asarray(dissolved + far * (shaped - dissolved), np.float32), local
