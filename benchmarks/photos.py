@@ -29,7 +29,7 @@ from faces.detect import chosen, detect
 from faces.onnx import OnnxNetwork
 from faces.parsing import load_parser
 from hairnet.canvas import scaled
-from hairnet.model import Portrait, load_network
+from hairnet.model import HairNet, Portrait, load_network
 from hairnet.transfer import photos_of
 
 MATERIAL = Path(__file__).resolve().parents[2] / "shared/material"
@@ -111,9 +111,9 @@ def found_again(photo: Image.Image, points: np.ndarray) -> np.ndarray:
         return points
 
 
-def cell(pixels: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """A canvas (S,S,3) on a sheet, white beyond the photo."""
-    small = 255 + scaled(shown, CELL) * (scaled(pixels, CELL) - 255)
+def cell(pixels: np.ndarray, person: Portrait) -> np.ndarray:
+    """A canvas (S,S,3) of the person on a sheet, white beyond the photo."""
+    small = 255 + scaled(person.canvas.inside[..., None], CELL) * (scaled(pixels, CELL) - 255)
     return np.rint(small).clip(0, 255).astype(np.uint8)
 
 
@@ -140,8 +140,7 @@ def main(
     same = Identity(identity) if identity.is_file() else None
     wigs = [Portrait(align_at(*_face(Path(name))), judge) for name in donors.split(",")]
     paths = [path for folder in faces.split(",") for path in photos_of(Path(folder))]
-    columns = len(wigs) + 1
-    tally, rows, captions = Tally(), [], []
+    tally, cells, captions = Tally(), [], []
     for path in Progress(paths, unit="photo"):
         try:
             photo, points = _face(path)
@@ -149,42 +148,53 @@ def main(
         except (ValueError, OSError) as error:
             tally.refused += [str(error)] * len(wigs)
             continue
-        shown = person.canvas.inside[..., None]
-        rows.append(cell(person.canvas.pixels, shown))
+        cells.append(cell(person.canvas.pixels, person))
         captions.append(path.name)
-        before = same(photo, points) if same else None
         for donor in wigs:
-            started = time.monotonic()
-            try:
-                result = net.wear(donor, person)
-            except Exception as error:  # the very thing that is counted here
-                tally.faults.append(f"{path.name}: {type(error).__name__}: {error}")
-                rows.append(np.zeros((CELL, CELL, 3), np.uint8))
-                captions.append("fault")
-                continue
-            tally.seconds.append(time.monotonic() - started)
-            tally.finished += 1
-            rows.append(cell(result.composite.picture, shown))
-            cosine = ""
-            if same is not None:
-                tally.blended.append(float(before @ same(result.photo, found_again(result.photo, points))))
-                plain = net.wear(donor, person, "none").photo
-                tally.generated.append(float(before @ same(plain, found_again(plain, points))))
-                cosine = f"{tally.blended[-1]:.2f}, generated {tally.generated[-1]:.2f}"
-            captions.append(cosine)
-        start = (len(rows) - 1) // (ROWS * columns) * ROWS * columns
-        page = sheet(np.stack(rows[start:]), columns, captions[start:])
-        write_image(page, out / f"photos-{1 + start // (ROWS * columns)}.png")
+            picture, words = worn(net, donor, person, path, same, tally)
+            cells.append(picture)
+            captions.append(words)
+        # as it goes, so that a run that is stopped leaves what it found
+        write_sheet(cells, captions, len(wigs) + 1, out)
+        write_json(out / "photos.json", {"donors": len(wigs)} | tally.figures() | {"cosines": tally.blended})
     for title, sentences in (("refused", tally.refused), ("fault", tally.faults)):
         for sentence in sorted(set(sentences)):
             print(f"{title}: {sentence}")
-    figures = tally.figures()
-    cosines = {"blended": tally.blended, "generated": tally.generated, "refusals": tally.refused}
-    write_json(out / "photos.json", {"photos": len(paths), "donors": len(wigs)} | figures | {"each": cosines})
-    print(
-        f"{len(paths)} photos, {len(wigs)} donors: " + ", ".join(f"{name} {value}" for name, value in figures.items())
+    said = ", ".join(f"{name} {value}" for name, value in tally.figures().items())
+    print(f"{len(paths)} photos, {len(wigs)} donors: {said}; sheets in {out}")
+
+
+def worn(
+    net: HairNet, donor: Portrait, person: Portrait, path: Path, same: Identity | None, tally: Tally
+) -> tuple[np.ndarray, str]:
+    """One transfer, counted: its cell of the sheet and the words under it."""
+    started = time.monotonic()
+    try:
+        result = net.wear(donor, person)
+    except Exception as error:  # the very thing that is counted here
+        tally.faults.append(f"{path.name}: {type(error).__name__}: {error}")
+        return np.zeros((CELL, CELL, 3), np.uint8), "fault"
+    tally.seconds.append(time.monotonic() - started)
+    tally.finished += 1
+    assert result.composite is not None
+    picture = cell(result.composite.picture, person)
+    if same is None:
+        return picture, ""
+    photo, crop = person.aligned.source, person.aligned
+    points = crop.quad[0] + (crop.points + 0.5) / crop.image.width @ np.stack(
+        [crop.quad[3] - crop.quad[0], crop.quad[1] - crop.quad[0]]
     )
-    print(f"sheets in {out}")
+    before, plain = same(photo, points), net.wear(donor, person, "none").photo
+    tally.blended.append(float(before @ same(result.photo, found_again(result.photo, points))))
+    tally.generated.append(float(before @ same(plain, found_again(plain, points))))
+    return picture, f"{tally.blended[-1]:.2f}, generated {tally.generated[-1]:.2f}"
+
+
+def write_sheet(cells: list[np.ndarray], captions: list[str], columns: int, out: Path) -> None:
+    """The page of the contact sheet that the last cells belong to."""
+    start = (len(cells) - 1) // (ROWS * columns) * ROWS * columns
+    page = sheet(np.stack(cells[start:]), columns, captions[start:])
+    write_image(page, out / f"photos-{1 + start // (ROWS * columns)}.png")
 
 
 def _face(path: Path) -> tuple[Image.Image, np.ndarray]:

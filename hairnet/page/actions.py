@@ -13,18 +13,18 @@ Sent = tuple[str | None, str | None]  # a photo's file and the number of a face,
 
 
 class Actions:
-    """The page's answers; `request` names the guest, whose files are deleted when they leave."""
+    """The page's answers; `request` names the guest, whose results are deleted when they leave."""
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
 
-    def look(self, sent: Any, donor: bool, request: gr.Request) -> tuple[Any, ...]:
+    def look(self, sent: Any, donor: bool) -> tuple[Any, ...]:
         """A photo has come: (photo, faces to choose from, what is to be said about it)."""
         one_face = gr.Radio(choices=[], value=None, visible=False)
         if sent is None:
             return gr.skip(), one_face, gr.skip()
         file = Path(path_of(sent) or "")
-        self.studio.folder.use(request.session_hash, [file])
+        self.studio.folder.use([file])
         try:
             picks = left_to_right(self.studio.seen(file).faces)
             sentences = self.studio.notes((file, None), donor)
@@ -73,7 +73,7 @@ class Actions:
                 hair_photos = [(path_of(first), first_pick), (path_of(second), second_pick)]
             elif mode == "several":
                 hair_photos = [(path_of(entry["image"]), None) for entry in donors or [{"image": None}]]
-            person, *hairs = self._chosen(request, [(path_of(face), face_pick), *hair_photos])
+            person, *hairs = self._chosen([(path_of(face), face_pick), *hair_photos])
             if mode == "several":
                 made = self.studio.compare(person, checked_donors([path for path, _ in hairs]), wishes, say)
             else:
@@ -83,7 +83,7 @@ class Actions:
             sentences += [sentence for one in hairs for sentence in self.studio.notes(one, donor=True)]
         except (ValueError, OSError) as error:
             raise gr.Error(plain(str(error)), title="This cannot be done", print_exception=False) from error
-        self.studio.folder.use(request.session_hash, [path for one in made for path in files_of(one)])
+        self.studio.folder.give(request.session_hash, [path for one in made for path in files_of(one)])
         text = said(sentences)
         return (
             pair(made[0]),
@@ -129,12 +129,12 @@ class Actions:
         """The page was closed."""
         self.studio.folder.leave(request.session_hash)
 
-    def _chosen(self, request: gr.Request, sent: list[Sent]) -> list[Chosen]:
+    def _chosen(self, sent: list[Sent]) -> list[Chosen]:
         if any(path is None for path, _ in sent):
             missing = "Your photo" if sent[0][0] is None else "A photo of the hair"
             raise ValueError(f"{missing} is missing: choose one first")
         chosen = [(Path(path), pick or None) for path, pick in sent if path is not None]
-        self.studio.folder.use(request.session_hash, [path for path, _ in chosen])
+        self.studio.folder.use([path for path, _ in chosen])
         return chosen
 
 

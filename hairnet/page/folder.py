@@ -1,15 +1,16 @@
 """The one place on disk where the page puts photos and results: private, short-lived, gone with the process.
 
 A browser's upload and its download are files, so a page cannot do without. They lie in a temporary folder that only
-this user can read, and are deleted when the guest who brought them closes the page, at the latest MINUTES after their
-last use, and all of them when the process ends. What a killed process left behind goes at the next start.
+this user can read. Results are deleted when their guest closes the page, everything at the latest MINUTES after its
+last use, and all of it when the process ends. What a killed process left behind goes at the next start.
 
-Equal uploads of two guests are one file (Gradio names them by their content), and a guest in the queue has not used
-theirs yet; so an upload outlives the guest who leaves by LINGER, counted from when anybody last uploaded it.
+Uploads wait for their time even when their guest has gone: equal uploads of two guests are one file (Gradio names them
+by their content), and the other guest may still stand in the queue.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -23,7 +24,6 @@ from pathlib import Path
 from data.files import alive
 
 MINUTES = 15
-LINGER = 5  # minutes
 PREFIX = "hairnet-page-"
 
 
@@ -35,10 +35,8 @@ class Folder:
         remove_left_behind(parent)
         self.path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent)).resolve()  # mode 700
         self.minutes = minutes
-        self._guests: dict[str, set[Path]] = {}
+        self._results: dict[str, set[Path]] = {}  # by guest
         self._used: dict[Path, float] = {}  # when, in seconds
-        self._left: set[Path] = set()  # uploads whose guests have gone
-        self._ours: set[Path] = set()  # folders of results, which are one guest's alone
         self._lock = threading.Lock()
         self._closed = threading.Event()
 
@@ -46,45 +44,37 @@ class Folder:
         """A place for a file of this name, in a folder that nobody can guess."""
         place = self.path / secrets.token_hex(16)
         place.mkdir()
-        with self._lock:
-            self._ours.add(place)
         return place / re.sub(r"[^\w.-]+", "-", name)[-100:]
 
-    def use(self, guest: str | None, paths: Iterable[Path]) -> None:
-        """Notes that a guest (None: one without a browser) has just used these files, which lets them stay longer."""
+    def use(self, paths: Iterable[Path]) -> None:
+        """Notes that these files have just been used, which lets them stay longer."""
         with self._lock:
-            for path in map(Path, paths):
-                if self.path in path.parents and path.exists():
-                    self._used[path] = time.time()
-                    self._left.discard(path)
-                    if guest is not None:
-                        self._guests.setdefault(guest, set()).add(path)
+            self._used |= {path: time.time() for path in map(Path, paths) if self.path in path.parents}
+
+    def give(self, guest: str | None, paths: Iterable[Path]) -> None:
+        """Results, from `new`, of a guest (None: one without a browser)."""
+        self.use(paths)
+        with self._lock:
+            self._results.setdefault(guest or "", set()).update(paths)
 
     def leave(self, guest: str | None) -> None:
-        """Deletes the files of a guest that no other guest has used: results now, uploads when they have lingered."""
+        """Deletes the results of a guest who has gone."""
         with self._lock:
-            mine = self._guests.pop(guest or "", set())
-            self._left |= mine - set().union(*self._guests.values())
-        self.sweep()
+            for path in self._results.pop(guest or "", set()):
+                remove(path)
 
     def sweep(self) -> None:
-        """Deletes what guests have left and what nobody has used for `minutes`."""
-        now = time.time()
+        """Deletes what nobody has used for `minutes`."""
+        oldest = time.time() - 60 * self.minutes
         with self._lock:
-            for path in [path for path in sorted(self.path.rglob("*")) if path.is_file()]:
+            for path in list(self.path.rglob("*")):
                 try:
-                    uploaded = path.stat().st_mtime
-                    gone = path in self._left and (path.parent in self._ours or now - uploaded > 60 * LINGER)
-                    if gone or now - max(uploaded, self._used.get(path, 0)) > 60 * self.minutes:
-                        path.unlink()
-                        path.parent.rmdir()
-                except OSError:  # a file that has just gone, or a folder with others in it
+                    if path.is_file() and max(path.stat().st_mtime, self._used.get(path, 0)) < oldest:
+                        remove(path)
+                except OSError:  # it has just gone
                     continue
-            there = {path for path in self._used if path.exists()}
-            self._used = {path: when for path, when in self._used.items() if path in there}
-            self._left &= there
-            self._ours = {place for place in self._ours if place.exists()}
-            self._guests = {name: files & there for name, files in self._guests.items()}
+            self._used = {path: when for path, when in self._used.items() if when >= oldest}
+            self._results = {guest: there for guest, files in self._results.items() if (there := existing(files))}
 
     def keep_sweeping(self, seconds: float = 30) -> None:
         """Sweeps now and then, in a thread of its own, until the folder is closed."""
@@ -107,3 +97,14 @@ def remove_left_behind(parent: Path) -> None:
         owner = re.match(rf"{PREFIX}(\d+)-", path.name)
         if owner and path.is_dir() and not path.is_symlink() and not alive(int(owner[1])):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def remove(path: Path) -> None:
+    """Deletes a file, and its folder with the last one in it."""
+    path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        path.parent.rmdir()
+
+
+def existing(paths: set[Path]) -> set[Path]:
+    return {path for path in paths if path.exists()}

@@ -10,7 +10,6 @@ import gradio as gr
 from hairnet.mix import STRONGEST
 from hairnet.page.actions import Actions
 from hairnet.page.examples import FOLDER, faces, hairs
-from hairnet.page.folder import LINGER
 from hairnet.page.studio import MOST_DONORS, Studio
 
 WAITING = 60  # guests in the queue; one more is told to come back
@@ -26,8 +25,8 @@ CONSENT = (
     "licences of their own, often non-commercial ones."
 )
 PRIVACY = (
-    "Photos are worked on where this page runs and go nowhere else. Results are deleted when you close the page, photos "
-    "within {linger:g} minutes of it, and all of it at the latest {minutes:g} minutes after its last use. "
+    "Photos are worked on where this page runs and go nowhere else. Results are deleted when you close the page, "
+    "photos at the latest {minutes:g} minutes after their last use. "
     "The example photos are renders of nobody. "
     "At most {megabytes:g} MB and {megapixels:g} megapixels a photo."
 )
@@ -106,9 +105,7 @@ def build(studio: Studio, megabytes: float) -> gr.Blocks:
                 )
                 notes = gr.Markdown(elem_id="notes", elem_classes="note", visible=False)
                 download = gr.DownloadButton("Download the whole photo", elem_id="download", interactive=False)
-        privacy = PRIVACY.format(
-            linger=LINGER, minutes=studio.folder.minutes, megabytes=megabytes, megapixels=studio.megapixels
-        )
+        privacy = PRIVACY.format(minutes=studio.folder.minutes, megabytes=megabytes, megapixels=studio.megapixels)
         gr.Markdown(f"{CONSENT}\n\n{privacy}", elem_id="terms")
 
         for tab, name in ((one, "one"), (mix, "mix"), (several, "several")):
@@ -149,8 +146,8 @@ def photo(name: str, height: int, examples: list[Path], act: Actions, donor: boo
     pick = gr.Radio([], label="Face, from the left", visible=False, elem_id=f"{name}-pick")
     note = gr.Markdown(visible=False, elem_id=f"{name}-note", elem_classes="note")
 
-    def look(sent: Any, request: gr.Request) -> tuple[Any, ...]:
-        return act.look(sent, donor, request)
+    def look(sent: Any) -> tuple[Any, ...]:
+        return act.look(sent, donor)
 
     place.change(look, [place], [place, pick, note], show_progress="hidden", **AS_SENT, **IN_LINE, **HIDDEN)
     place.clear(lambda: gr.Markdown(visible=False), None, note, **HIDDEN)

@@ -2,7 +2,7 @@ import os
 import subprocess
 import time
 
-from hairnet.page.folder import LINGER, MINUTES, PREFIX, Folder
+from hairnet.page.folder import MINUTES, PREFIX, Folder
 
 
 def put(folder, name="a.jpg"):
@@ -31,51 +31,37 @@ def upload(folder, name="a.jpg", minutes_ago=0.0):
 def test_what_nobody_has_used_for_a_while_is_deleted_and_what_is_used_stays(tmp_path):
     folder = Folder(tmp_path)
     old, used = upload(folder, "old.jpg", MINUTES + 1), upload(folder, "used.jpg", MINUTES + 1)
-    folder.use("guest", [used])
+    folder.use([used])
     folder.sweep()
     assert used.exists() and not old.exists()
-    used.unlink()
-    folder.sweep()
 
 
-def test_a_guest_who_leaves_takes_their_files_along_but_not_those_of_others(tmp_path):
+def test_a_guest_who_leaves_takes_their_results_along_but_not_those_of_others(tmp_path):
     folder = Folder(tmp_path)
-    mine, ours = put(folder), put(folder)
-    folder.use("a", [mine, ours])
-    folder.use("b", [ours])
+    mine, theirs = put(folder), put(folder)
+    folder.give("a", [mine])
+    folder.give("b", [theirs])
     folder.leave("a")
-    assert not mine.exists() and not mine.parent.exists() and ours.exists()
+    assert not mine.exists() and not mine.parent.exists() and theirs.exists()
     folder.leave("b")
-    assert not ours.exists()
+    folder.leave("b")
+    assert not theirs.exists()
 
 
 def test_an_upload_stays_for_a_guest_who_waits_in_the_queue_with_the_same_photo(tmp_path):
     folder = Folder(tmp_path)
-    photo = upload(folder, minutes_ago=LINGER - 1)
-    folder.use("a", [photo])
-    folder.leave("a")
-    assert photo.exists(), "somebody else may just have uploaded it"
-    os.utime(photo, (time.time() - 60 * LINGER - 5,) * 2)
-    folder.sweep()
-    assert not photo.exists()
-
-
-def test_an_upload_whose_guest_has_left_but_which_another_uses_stays(tmp_path):
-    folder = Folder(tmp_path)
-    photo = upload(folder, minutes_ago=LINGER + 1)
-    folder.use("a", [photo])
-    folder.use("b", [photo])
+    photo = upload(folder)
+    folder.use([photo])
+    folder.give("a", [put(folder)])
     folder.leave("a")
     assert photo.exists()
-    folder.leave("b")
-    assert not photo.exists()
 
 
 def test_files_elsewhere_are_none_of_its_business(tmp_path):
     folder = Folder(tmp_path / "..")
     photo = tmp_path / "photo.jpg"
     photo.write_text("mine")
-    folder.use("a", [photo])
+    folder.use([photo])
     folder.leave("a")
     folder.close()
     assert photo.exists() and not folder.path.exists()
