@@ -92,8 +92,9 @@ def read_rows(jobs: list[Job], rows: np.ndarray, column: str = "embedding") -> n
 
 def unfound(jobs: list[Job]) -> int | None:
     """Gallery rows in which no face was found, so the scorer saw its usual place; None: it wants no points."""
-    counts = [checked(job).get("found") for job in jobs]
-    return None if counts[0] is None else int(sum((~found.astype(bool)).sum() for found in counts if found is not None))
+    if "found" not in checked(jobs[0]):
+        return None
+    return int(sum((read_arrays(job.path, ["found"])["found"] == 0).sum() for job in jobs))
 
 
 def checked(job: Job) -> dict[str, np.ndarray]:

@@ -214,6 +214,14 @@ def test_a_published_face_network_may_judge(world: World, tmp_path: Path) -> Non
     assert Studio(setup).gallery(np.array([3, 4]))["embedding"].shape == (2, 4)
 
 
+def test_faces_not_found_in_the_gallery_are_counted_where_the_scorer_wants_points(world: World, tmp_path: Path) -> None:
+    judge_file = write_embedder(tmp_path / "judge.onnx")
+    report = judge(world, tmp_path / "out", gallery=6, queries=2, embedder=str(judge_file))
+    assert report["undetected"]["gallery"] == 6  # the toy generator draws no faces
+    assert report["transfer"]["queries"] == 2
+    assert "6 of 6 in the gallery" in table(report)
+
+
 def test_bytes_that_are_no_network_may_not_judge(world: World, tmp_path: Path) -> None:
     (tmp_path / "judge.onnx").write_bytes(b"some other network")
     with pytest.raises(ValueError, match="judge.onnx is not a whole ONNX file"):
