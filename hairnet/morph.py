@@ -26,7 +26,7 @@ from hairnet.strands import GRID, Hair, carried, carry, fit_sheet, hair_colours,
 from hairnet.uncover import uncover
 
 NOWHERE = 0.02  # share of its weight that hair keeps where it is not
-ALONE = 8.0  # hair with more than 1 - 1/ALONE of the weight is nearly alone
+ALONE = 4.0  # hair with more than 1 - 1/ALONE of the weight is nearly alone
 
 
 class Source:
@@ -164,7 +164,8 @@ class Morph:
         self, picture: np.ndarray, mask: np.ndarray, bald: np.ndarray, whole: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Adds what no matte holds of the photo's own hair (loose strands, its shadow), as much as there is of it."""
-        rest = np.float32(whole[0]) * lost(self.face, self.sources[0].pure, bald, self._sheet(0, whole))
+        near = whole[0] * (1 - _far(whole[:1]))  # what is lost fits the own matte alone
+        rest = np.float32(near) * lost(self.face, self.sources[0].pure, bald, self._sheet(0, whole))
         return (picture + rest).clip(0, 255), np.maximum(mask, (np.abs(rest).max(-1) > 0.5).astype(np.float32))
 
     def _sheet(self, source: int, whole: np.ndarray) -> torch.Tensor:
@@ -204,6 +205,11 @@ def lost(face: Canvas, pure: np.ndarray, bald: np.ndarray, shifts: torch.Tensor)
     return carry(face.pixels - again, shifts, face.side)
 
 
+def _far(share: np.ndarray) -> float:
+    """From 0, one of the shares is everything, to 1, none of them is nearly alone."""
+    return min(1.0, ALONE * (1 - float(share.max())))
+
+
 def _together(mattes: list[np.ndarray], share: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
     """One matte (S,S) of several by their shares, and each one's local share (S,S), more of it where it has hair.
 
@@ -218,5 +224,4 @@ def _together(mattes: list[np.ndarray], share: np.ndarray) -> tuple[np.ndarray, 
     total = sum(w * one for w, one in zip(share, present, strict=True))
     local = [(w * one / total).astype(np.float32) for w, one in zip(share, present, strict=True)]
     shaped = sum(w * m for w, m in zip(local, mattes, strict=True)) * scaled(solid(mean_depth(depths, share)), side)
-    far = min(1.0, ALONE * (1 - float(share.max())))
-    return np.asarray(dissolved + far * (shaped - dissolved), np.float32), local
+    return np.asarray(dissolved + _far(share) * (shaped - dissolved), np.float32), local
