@@ -16,7 +16,7 @@ from data.command import run
 from data.images import read_image, write_image
 from hairnet.page.examples import faces, hairs
 
-SIZE = {"width": 1240, "height": 850}
+SIZE = {"width": 1280, "height": 850}
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--no-first-run"]
 PATIENCE = 300_000  # ms
 

@@ -14,7 +14,7 @@ from hairnet.page.studio import MOST_DONORS, Studio
 
 WAITING = 60  # guests in the queue; one more is told to come back
 ROW = 4  # examples beside a photo
-TAKES = [("Shape and colour", "all"), ("Colour only", "colour"), ("Shape only", "shape")]
+TAKES = [("Shape and colour", "all"), ("Colour", "colour"), ("Shape", "shape")]
 BLENDS = [("Soft edge", "alpha"), ("Wide seam", "multiband"), ("The photo's tones", "poisson")]
 STRANDS = [("Of the hair photo", "photo"), ("As the network draws them", "network")]
 HEAD = """# Try on a hairstyle
@@ -52,7 +52,7 @@ def build(studio: Studio, megabytes: float) -> gr.Blocks:
                     with gr.Column(min_width=160):
                         gr.Markdown("### The hair", elem_classes="title")
                         with gr.Tabs(elem_id="modes"):
-                            with gr.Tab("One photo", id="one") as one:
+                            with gr.Tab("One", id="one") as one:
                                 hair = photo("hair", 246, hairs()[:ROW], act, donor=True)
                             with gr.Tab("Mix", id="mix") as mix:
                                 first = photo("first", 130, hairs()[:ROW], act, donor=True)
