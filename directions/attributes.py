@@ -38,9 +38,7 @@ MEASURED = {
     "pitch": Attribute("deg", face.pitch, "nod of the head, positive: down"),
     "roll": Attribute("deg", face.roll, "lean of the head, positive: to the image's right"),
     "mouth_open": Attribute("% of image area", face.mouth_open, "area of the open mouth"),
-    "smile": Attribute(
-        "% of eye distance", face.smile, "how far the corners of the mouth lie above its upper lip's edge"
-    ),
+    "smile": Attribute("% of image height", face.smile, "how far the ends of the lips lie above their middle"),
     "glasses": Attribute("% of image area", face.glasses, "area of the glasses"),
     "skin_lightness": Attribute("CIE L*", face.skin_lightness, "mean lightness of face and nose"),
 }

@@ -82,9 +82,9 @@ def principal(w: np.ndarray, count: int) -> Components:
 
 def write_components(found: Components, path: Path) -> None:
     """A .npz file in GANSpace's form."""
-    arrays = {"lat_comp": found.vectors[:, None], "lat_mean": found.mean[None], "lat_stdev": found.sd}
+    vectors, mean, sd = (array.astype(np.float32) for array in (found.vectors[:, None], found.mean[None], found.sd))
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **{name: array.astype(np.float32) for name, array in arrays.items()})
+        np.savez(file, lat_comp=vectors, lat_mean=mean, lat_stdev=sd)
 
 
 def read_components(path: Path, w_dim: int) -> Components:

@@ -33,17 +33,6 @@ class Crops:
         """(N, H, W, 3) CIELAB."""
         return cielab(self.images)
 
-    @cached_property
-    def eye_distance(self) -> np.ndarray:
-        """(N,) pixels between the middles of the eyes."""
-        return np.linalg.norm(self._eyes[1] - self._eyes[0], axis=1)
-
-    def heights(self, *landmarks: int) -> np.ndarray:
-        """(N, K) pixels from the line of the eyes down to landmarks, at right angles to it."""
-        across = (self._eyes[1] - self._eyes[0]) / np.maximum(self.eye_distance, 1e-9)[:, None]
-        down = np.stack([-across[:, 1], across[:, 0]], axis=1)
-        return ((self.landmarks[:, list(landmarks)] - self._eyes[0][:, None]) * down[:, None]).sum(axis=2)
-
     def area(self, *classes: int) -> np.ndarray:
         """(N,) percent of the image area that is of one of the classes."""
         return 100 * self.where(*classes).mean(axis=(1, 2))
@@ -64,9 +53,3 @@ class Crops:
         rows = slice(round(top * height), round(bottom * height))
         columns = slice(round(left * width), round(right * width))
         return Crops(self.images[:, rows, columns], self.labels[:, rows, columns], self.landmarks, self.angles)
-
-    @cached_property
-    def _eyes(self) -> tuple[np.ndarray, np.ndarray]:
-        """(N, 2) middles of the eyes, image-left first."""
-        points = self.landmarks.astype(np.float64)
-        return points[:, 36:42].mean(axis=1), points[:, 42:48].mean(axis=1)

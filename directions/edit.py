@@ -19,7 +19,7 @@ from directions.aim import aim_along
 from directions.attributes import DECIMALS, MEASURED
 from directions.direction import Direction, load_direction
 from directions.measured import MeasuredFaces
-from directions.pictures import caption, edit_caption, strip
+from directions.pictures import caption, strip
 from directions.render import Renderer
 from directions.scorer import Measurer, Scorer
 from directions.spaces import drawn, layers_of, mapped, open_space
@@ -96,7 +96,8 @@ def main(
     images = space.render((begin + lengths[:, None] * space.lift(direction.vector)).astype(np.float32))
     measured = measure(images)[attribute]
     moved = zip(wanted - start, measured, strict=True)
-    write_image(strip(images[None], [[edit_caption(attribute, amount, found) for amount, found in moved]]), out)
+    captions = [f"asked {by:+.{DECIMALS}f}: measured {caption(attribute, found)}" for by, found in moved]
+    write_image(strip(images[None], [captions]), out)
     rows = []
     known = "measured" if search and np.isfinite(present) else "estimated"
     print(f"seed {seed} has {known} {caption(attribute, start)}; edits of it reach from {low:.0f} to {high:.0f}")

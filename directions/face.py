@@ -7,7 +7,10 @@ import numpy as np
 from directions.crops import Crops
 
 SKIN, NOSE, GLASSES, MOUTH = 1, 2, 3, 10  # CelebAMask-HQ's numbers of the classes
-CORNERS, UPPER_LIP = (48, 54), 62  # iBUG's numbers: corners of the mouth, middle of the upper lip's lower edge
+LIPS = (MOUTH, 11, 12)
+LEAST_LIPS = 0.002  # share of the image
+ENDS = 2.0  # standard deviations of a lip pixel's place from the middle of the mouth to its ends
+CORNERS = (48, 54)  # of the mouth, iBUG's numbers
 
 
 def yaw(crops: Crops) -> np.ndarray:
@@ -31,9 +34,25 @@ def mouth_open(crops: Crops) -> np.ndarray:
 
 
 def smile(crops: Crops) -> np.ndarray:
-    """How far the corners of the mouth lie above the lower edge of the upper lip, in percent of the eye distance."""
-    heights = crops.heights(*CORNERS, UPPER_LIP)
-    return 100 * (heights[:, 2] - heights[:, :2].mean(axis=1)) / np.maximum(crops.eye_distance, 1e-9)
+    """How far the ends of the lips lie above their middle, in percent of the image height.
+
+    A parabola through all pixels of lips and open mouth, each at its height over its place in the width of the mouth;
+    the ends are two standard deviations of that place from the middle. Landmarks follow a smile less (r with the
+    renderer's 0.25 instead of 0.42 at 64 px).
+    """
+    lips = crops.where(*LIPS).astype(np.float64)
+    count, side = lips.sum(axis=(1, 2)), lips.shape[1]
+    y, x = (axis.astype(np.float64) for axis in np.mgrid[: lips.shape[1], : lips.shape[2]])
+    enough = count >= max(4.0, LEAST_LIPS * side**2)
+    safe = np.maximum(count, 1)
+    middle = (lips * x).sum(axis=(1, 2)) / safe
+    spread = np.sqrt((lips * (x - middle[:, None, None]) ** 2).sum(axis=(1, 2)) / safe)
+    place = (x - middle[:, None, None]) / np.maximum(spread, 0.5)[:, None, None]
+    powers = np.stack([(lips * place**k).sum(axis=(1, 2)) for k in range(5)], axis=1)
+    heights = np.stack([(lips * place**k * y).sum(axis=(1, 2)) for k in range(3)], axis=1)
+    normal = np.stack([powers[:, k : k + 3] for k in range(3)], axis=1) + 1e-6 * np.eye(3)
+    bend = np.linalg.solve(normal, heights[:, :, None])[:, 2, 0]
+    return np.where(enough, -100 * ENDS**2 * bend / side, np.nan)
 
 
 def glasses(crops: Crops) -> np.ndarray:

@@ -42,7 +42,7 @@ def main(
     keep: str | None = None,
     out: Path | None = None,
     space: str = "W",
-    way: Literal["least", "covariance", "whitened", "normal"] = "least",
+    way: Literal["least", "covariance", "whitened", "normal", "regression"] = "least",
     generator: str = "builtin",
     parser: str = "builtin",
     pose: str = "builtin",
@@ -67,7 +67,8 @@ def main(
         out: folder for the results; None: "directions" beside the folder of faces
         space: W, Z, S, or layers of W+: W+coarse, W+middle, W+fine, W+4-7
         way: the edit vector: covariance (of codes, times the SVM's normal), whitened (the normal in whitened codes),
-            normal (InterFaceGAN's), or least: that of the three which leaks least into other attributes
+            normal (InterFaceGAN's), regression (covariance times the slope of a ridge regression on all values), or
+            least: that of the first three which leaks least into other attributes
         generator: "builtin" or the checkpoint that made the faces
         parser: "builtin" or the path of the face parser that measured them
         pose: as for directions.measure

@@ -23,7 +23,7 @@ from directions.vectors import distance, edit_vector, ways
 HALVES_SEED, BOOTSTRAP_SEED = 0, 1
 BOOTSTRAPS = 8
 EQUAL = 1.05  # leaks up to so many times the least are the same: 48 faces do not tell them apart
-LEAST = "least"  # instead of a way: that which leaks least
+LEAST, REGRESSION = "least", "regression"  # instead of a way: that which leaks least; the ridge's slope, not the SVM's
 
 
 def fit_direction(
@@ -40,7 +40,7 @@ def fit_direction(
 
     `band`: see fit_linear; `keep`: names of what edits hold fixed, None: those of attributes.others; `boundary`:
     (d,) unit vector to go along as it is instead of an own one; `known`: the sample in a space, None: in W; `way`: one
-    of vectors.WAYS, or "least".
+    of vectors.WAYS, "regression" or "least".
     """
     known = known or in_w(sample, tools.render)
     values = sample.columns[name]
@@ -61,6 +61,8 @@ def fit_direction(
         removed = edit_vector(w[~test], fit.normal, slopes)[1]
         vectors = ways(w[~test], values[~test] > threshold, fit.normal, fit.figures["C"], slopes)
         vectors = {one: vector for one, vector in vectors.items() if way in (LEAST, one)}
+        if way == REGRESSION:
+            vectors[REGRESSION] = edit_vector(w[~test], fit.ridge, slopes)[0]
     tried = _calibrations(known, name, vectors, fit, tools)
     chosen = least_leaking(tried)
     vector, calibration = vectors[chosen], tried[chosen]

@@ -20,7 +20,7 @@ from data.progress import Progress
 from data.shards import Shards, attributes_path, read_arrays, read_attrs, write_arrays
 from directions.attributes import MEASURED
 from directions.pool import MeasuringPool, join
-from directions.scorer import BATCH, Scorer, stranger
+from directions.scorer import BATCH, OLD, Scorer, stranger
 
 REPORT = "attributes.json"
 COPIED = ("generator_sha256", "psi", "image_size")  # attributes of the shard that its measurements repeat
@@ -93,7 +93,7 @@ def summary(shards: Shards) -> dict[str, Any]:
     return report
 
 
-def _measure(shards: Shards, missing: list[int], pool: MeasuringPool, measured_by: dict[str, str]) -> None:
+def _measure(shards: Shards, missing: list[int], pool: MeasuringPool, measured_by: dict[str, Any]) -> None:
     """Measures the shards `missing` in order; a file is written as soon as its shard is done."""
     batches = {k: _batches(int(shards.starts[k]), int(shards.starts[k + 1])) for k in missing}
     done = len(shards) - sum(int(shards.starts[k + 1] - shards.starts[k]) for k in missing)
@@ -119,7 +119,7 @@ def _batches(first: int, last: int) -> list[np.ndarray]:
     return [np.arange(row, min(row + BATCH, last)) for row in range(first, last, BATCH)]
 
 
-def _measured(shard: Path, measured_by: dict[str, str]) -> bool:
+def _measured(shard: Path, measured_by: dict[str, Any]) -> bool:
     """Whether a shard has all its measurements; ValueError when they are another shard's or another scorer's."""
     path = attributes_path(shard)
     if not path.exists():
@@ -131,8 +131,9 @@ def _measured(shard: Path, measured_by: dict[str, str]) -> bool:
     same = all(there.get(name) == own.get(name) for name in COPIED)
     if not same or not np.array_equal(columns.get("seed", np.empty(0)), read_arrays(shard, ["seed"])["seed"]):
         raise ValueError(f"{path} belongs to another shard than {shard.name}: delete it and run the command again")
-    own_same = all(there.get(name) == digest for name, digest in measured_by.items() if name.startswith("own_"))
-    return set(MEASURED) <= set(columns) and own_same
+    told = OLD | there
+    same = all(told.get(name) == value for name, value in measured_by.items())  # of versions and files of one's own
+    return set(MEASURED) <= set(columns) and same
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from directions.render import Renderer
 from directions.scorer import OLD, Scorer, stranger
 from synth import load_generator
 
-TOLD = ("version_", "parser_sha256", "pose_sha256", "check", "own_")  # attributes that say what measured
+AGAIN = "`python -m directions.measure`"
+TOLD = ("version_", "parser_sha256", "pose_sha256", "check", "measures", "own_")  # attributes that say what measured
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,10 +59,13 @@ def open_faces(
     network = load_generator(generator, device)
     if network.sha256 != faces.generator:
         raise ValueError(f"{shards.folder} was sampled from another generator than {generator}: give it as --generator")
-    if flag := stranger(faces.scorer, scorer.identity):
+    identity = scorer.identity
+    if any(faces.scorer.get(name) != identity[name] for name in identity if name.startswith(("measures", "own_"))):
+        raise ValueError(f"{shards.folder} was measured by an earlier version of its attributes: run {AGAIN} again")
+    if flag := stranger(faces.scorer, identity):
         raise ValueError(
             f"{shards.folder} was measured with another {flag}: give that one, or delete its *.attributes.h5 and run "
-            "`python -m directions.measure` again"
+            f"{AGAIN} again"
         )
     size = shards.images([0]).shape[1]
     return faces, network, Renderer(network, size, "none" if shards.attrs.get("noise") == "none" else "const")

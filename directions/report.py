@@ -92,7 +92,14 @@ def heat_map(report: dict[str, Any]) -> Figure:
     axes.imshow(np.array(others, float), cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
     for y, name in enumerate(names):
         for x, value in enumerate(others[y]):
-            axes.text(x, y, f"{value:+.2f}", ha="center", va="center", color="white" if abs(value) > 0.6 else "black")
+            axes.text(
+                x,
+                y,
+                "–" if np.isnan(value) else f"{value:+.2f}",
+                ha="center",
+                va="center",
+                color="white" if abs(value) > 0.6 else "black",
+            )
         for x, text in enumerate(_likeness(report["directions"][name]), len(MEASURED)):
             axes.text(x, y, text.replace(" ", "\n"), ha="center", va="center", fontsize=8)
     labels = [*MEASURED, *DESCRIPTORS]
@@ -130,7 +137,7 @@ def comparison_plot(figures: dict[str, Any]) -> Figure:
     axes = figure.subplots(1, len(panels), sharey=True)
     for axis, (title, values) in zip(axes, panels.items(), strict=True):
         numbers = np.array([np.nan if value is None else value for value in values], float)
-        axis.barh(range(len(names)), np.nan_to_num(numbers), color="C0")
+        axis.barh(range(len(names)), np.nan_to_num(numbers), color="#9ecae1")
         for y, value in enumerate(numbers):
             axis.text(0, y, "" if np.isnan(value) else f" {value:.2f}", va="center", fontsize=8)
         axis.set_title(title, fontsize=9)

@@ -20,7 +20,8 @@ from faces.parsing import load_parser
 
 BATCH = 32  # pictures per pass: fixed, since a network's last bits may change with the batch
 EYES = (3, 4, 5)  # glasses and eyes, by CelebAMask-HQ's numbers
-OLD = {"pose_sha256": pose.MTCNN, "check": ""}  # of measurements that do not say it
+MEASURES = 3  # version of the attributes' definitions: columns of another one are measured again
+OLD = {"pose_sha256": pose.MTCNN, "check": "", "measures": 1}  # of measurements that do not say it
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,17 @@ class Scorer:
         object.__setattr__(self, "_own", own.register(self.own))
 
     @property
-    def identity(self) -> dict[str, str]:
+    def identity(self) -> dict[str, Any]:
         """What tells measurements of this scorer from those of another."""
-        known = {"parser_sha256": sha256(resolve(self.parser, "parser")), "pose_sha256": pose.reader_sha256(self.pose)}
-        known["check"] = pose.MTCNN if self.check else ""
+        known: dict[str, Any] = {
+            "parser_sha256": sha256(resolve(self.parser, "parser")),
+            "pose_sha256": pose.reader_sha256(self.pose),
+        }
+        known |= {"check": pose.MTCNN if self.check else "", "measures": MEASURES}
         return known | {f"own_{name}": digest for name, digest in self.__dict__["_own"].items()}
 
 
-def stranger(attrs: dict[str, Any], identity: dict[str, str]) -> str | None:
+def stranger(attrs: dict[str, Any], identity: dict[str, Any]) -> str | None:
     """The flag in which measurements with these attributes were made otherwise, None: in none."""
     told = OLD | attrs
     for name, flag in (("parser_sha256", "--parser"), ("pose_sha256", "--pose"), ("check", "--check")):

@@ -76,12 +76,17 @@ def test_crossed_strands_are_curlier_than_parallel_ones():
     assert straight < 5 < 20 < crossed
 
 
-def test_a_smile_lifts_the_corners_of_the_mouth():
-    crops = drawn(0, 50)
-    crops.landmarks[:, 62] = (50, 72)
-    flat = measure(crops)["smile"]
-    crops.landmarks[:, [48, 54], 1] -= 2.5
-    assert flat == pytest.approx(0, abs=0.1) and measure(crops)["smile"] == pytest.approx(10, abs=0.2)
+def test_a_smile_lifts_the_ends_of_the_lips():
+    def bent(lift: float) -> float:
+        crops = drawn(0, 0)
+        for x in range(40, 61):
+            middle = round(72 - lift * ((x - 50) / 10) ** 2)
+            crops.labels[:, middle - 1 : middle + 2, x] = 12
+        return float(measure(crops)["smile"][0])
+
+    assert bent(0) == pytest.approx(0, abs=0.01)
+    assert bent(5) == pytest.approx(5 * (2 * 6.06 / 10) ** 2, rel=0.1) and bent(-5) == pytest.approx(-bent(5), rel=0.05)
+    assert np.isnan(measure(drawn(0, 0))["smile"])
 
 
 def test_roll_is_positive_when_the_head_leans_to_the_right():

@@ -50,6 +50,22 @@ def test_the_skin_stays_as_it_is_unless_told_otherwise(plain):
     assert abs(leaks[0]) < 0.05 < abs(leaks[1]) / 3
 
 
+@pytest.mark.parametrize("way", ["covariance", "whitened", "normal", "regression"])
+def test_every_way_can_be_asked_for_and_leads_the_same_way(plain, way: str):
+    faces = plain.faces(1000)
+    direction, _ = fit_direction(faces, "yaw", plain.tools, way=way)
+    assert direction.figures["way"] == way and set(direction.figures["ways"]) == {way}
+    assert direction.vector @ plain.slopes["yaw"] > 0 and direction.figures["edit_r2"] > 0.9
+
+
+def test_the_way_that_leaks_least_is_taken_and_the_others_are_told(plain):
+    direction, _ = fit_direction(plain.faces(1000), "yaw", plain.tools)
+    leaks = {way: brief["leak_rms"] for way, brief in direction.figures["ways"].items()}
+    assert set(leaks) == {"covariance", "whitened", "normal"}
+    assert leaks[direction.figures["way"]] <= 1.05 * min(leaks.values())
+    assert 0.9 < direction.figures["stability"]["least"] <= direction.figures["stability"]["cosine"] <= 1
+
+
 def test_hair_does_not_hold_hair():
     assert set(others("hair_length")) == {"yaw", "pitch", "roll", "mouth_open", "smile", "glasses", "skin_lightness"}
     assert {"hair_length", "baldness"} < set(others("yaw"))
