@@ -105,6 +105,8 @@ def main(
     )  # fmt: skip
     check(lesson, size, judged, checkpoint, snapshot)
     check_folder_place(out)
+    if place.index is not None:
+        torch.cuda.set_device(place)  # where NCCL talks, and what .cuda() means
     rank, world = join_world("nccl" if place.type == "cuda" else "gloo")
     fingerprint = prepare(images, out / "pictures", size, align, rank)
     found = len(shard_paths(out / "pictures")) and len(Pictures(out / "pictures"))

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+import torch._dynamo
 
 from benchmarks.synthesis import textbook
 from synth import latents
@@ -56,6 +57,13 @@ def test_what_is_kept_of_frozen_weights_follows_every_change_of_them(generator):
     rows = generator.mapping(latents([0], 8)).requires_grad_()
     generator.synthesis(rows).sum().backward()
     assert rows.grad.abs().sum() > 0
+
+
+def test_the_synthesis_of_a_frozen_generator_compiles_to_one_graph(generator):
+    generator.requires_grad_(False)
+    ws = generator.mapping(latents(range(2), 8))
+    explained = torch._dynamo.explain(generator.synthesis)(ws)
+    assert explained.graph_break_count == 0, explained.break_reasons
 
 
 def test_its_gradients_are_those_of_the_textbook_form(generator):
