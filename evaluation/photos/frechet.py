@@ -57,6 +57,7 @@ def frechet(real: Path, made: Path, count: int, weights: Path, device: str) -> d
             kid_subset_size=min(SUBSET, count),
             feature_extractor_weights_path=str(clean),
             cache=False,
+            save_cpu_ram=True,  # no processes of its own that read files
             verbose=False,
             rng_seed=0,
         )

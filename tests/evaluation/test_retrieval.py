@@ -260,7 +260,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_files(world: World, tmp_pat
     words = ["--gallery", "2100", "--queries", "8", "--workers", "2"]
     started = subprocess.Popen([sys.executable, *command(world, tmp_path / "killed", *words)])
     try:
-        deadline = time.time() + 120
+        deadline = time.time() + 600
         while len(list((tmp_path / "killed").rglob("*.h5"))) < 2:
             assert time.time() < deadline and started.poll() is None, (
                 "the run ended or stalled before it could be killed"
