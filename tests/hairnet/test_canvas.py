@@ -8,7 +8,7 @@ from faces import align, load_parser
 from faces.align import align_at
 from faces.parsing import Parser
 from hairnet.canvas import CROP, WORK, Canvas, in_crop, parse, scaled, see
-from hairnet.matte import guided, hair_or_skin, log_ratio, one_head_of_hair
+from hairnet.matte import guided, hair_or_skin, likeliest, log_ratio, one_head_of_hair
 from tests.hairnet.canvases import CENTRE, HAIR, SKIN, canvas, disc, onehot
 
 X, Y = CENTRE
@@ -86,6 +86,28 @@ def test_hair_of_somebody_else_is_dropped():
     hair[5:30, 5:30] = 1
     kept = one_head_of_hair(hair, one.face)
     assert kept[5:30, 5:30].max() == 0 and kept[Y - 70, X] == 1
+
+
+def test_uncertain_hair_counts_where_it_goes_on_from_certain_hair():
+    face = disc(45).astype(np.float32)
+    hair, onward = np.zeros((WORK, WORK), np.float32), np.zeros((WORK, WORK), bool)
+    hair[80:100, 110:180] = 1
+    hair[100:160, 180:200] = hair[100:160, 230:250] = 0.3
+    onward[100:160, 180:200] = onward[100:160, 230:250] = True
+    hair[95:100, 180:200], onward[95:100, 180:200] = 0.3, True  # touches the certain hair
+    found = one_head_of_hair(hair, face, onward)
+    assert found[110:150, 185:195].min() > 0.8, "goes on from certain hair"
+    assert found[100:160, 230:250].max() == 0, "stands alone"
+
+
+def test_gaps_in_the_likeliest_hair_are_closed_unless_there_is_skin():
+    labels = np.zeros((WORK, WORK), int)
+    labels[100:120], labels[120:126], labels[126:146] = HAIR, 0, HAIR
+    classes = onehot(labels)
+    assert likeliest(classes[HAIR], classes)[122, 50:200].all()
+    labels[120:126] = 1
+    classes = onehot(labels)
+    assert not likeliest(classes[HAIR], classes)[122, 50:200].any()
 
 
 def test_most_pixels_of_a_real_head_of_hair_are_found(shared):
