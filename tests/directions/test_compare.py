@@ -6,11 +6,15 @@ import pytest
 from directions.attributes import MEASURED
 from directions.compare import compare, comparison
 from directions.report import comparison_plot, heat_map, matrix, table
+from directions.spaces import Plain
 
 
 @pytest.fixture(scope="module")
 def compared(plain):
-    return compare(plain.faces(2000), "yaw", plain.tools)
+    turn = np.linalg.qr(np.random.RandomState(3).randn(plain.width, plain.width))[0]
+    turned = Plain("Z", lambda faces: faces.w @ turn, lambda codes: plain.render(codes @ turn.T))
+    still = Plain("S", lambda faces: faces.w, lambda codes: plain.render(0 * codes))
+    return compare(plain.faces(2000), "yaw", plain.tools, [turned, still])
 
 
 def test_the_conditional_way_leaks_least_and_the_normal_leads_farthest_away(compared):
@@ -18,6 +22,16 @@ def test_the_conditional_way_leaks_least_and_the_normal_leads_farthest_away(comp
     assert figures["conditional"]["leak_rms"] < 0.05 < figures["covariance"]["leak_rms"]
     ways = ("whitened", "covariance", "regression")
     assert all(figures["normal"]["distance_per_sd"] > figures[way]["distance_per_sd"] for way in ways)
+
+
+def test_other_spaces_stand_beside_w_or_say_why_not(compared):
+    figures = compared[0]
+    same, here = figures["in Z"], figures["conditional"]
+    assert same["leak_rms"] == pytest.approx(here["leak_rms"], abs=0.03)
+    assert same["length_per_sd"] == pytest.approx(here["length_per_sd"], rel=0.1)
+    assert same["distance_per_sd"] == pytest.approx(here["distance_per_sd"], rel=0.1)
+    assert figures["in S"] == {"failed": "moving along it has no measurable effect on rendered faces"}
+    assert "no measurable effect" in comparison(figures)
 
 
 def test_all_ways_have_the_same_effect_and_a_row(compared):
