@@ -141,14 +141,14 @@ def measure(pictures: np.ndarray, parser: Parser) -> dict[str, np.ndarray]:
 
 def _sampled(net: HairNet, parser: Parser, seeds: np.ndarray) -> Sample:
     test = held_out(seeds)
-    embeddings, columns, faces = [], [], []
+    embeddings, columns, faces = [], [], list[Tensor]()
     with Progress(total=len(seeds), unit="face") as bar:
         for start in range(0, len(seeds), BATCH):
             rows = slice(start, start + BATCH)
             x = _drawn(net, seeds[rows])
             embeddings.append(net.encode_hair(x).double().cpu().numpy())
             columns.append(measure(to_uint8(x), parser))
-            if test[rows].any() and sum(map(len, faces)) < CALIBRATED:
+            if test[rows].any() and sum(len(part) for part in faces) < CALIBRATED:
                 faces.append(net.encode_face(x[torch.from_numpy(test[rows])]))
             bar.update(len(x))
     values = {name: np.concatenate([column[name] for column in columns]) for name in ASPECTS}
