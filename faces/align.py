@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, maximum_filter
 
 from faces.detect import chosen, detect
 from faces.inner import inner_face
@@ -20,6 +20,7 @@ __all__ = ["Aligned", "align", "align_at", "crop_quad", "ffhq_quad", "inner_face
 
 SUPERSAMPLING = 4  # FFHQ warps at four times the size and then shrinks
 LARGEST_WARP = 4096  # px: side of FFHQ's own warp
+SAME = 2.5  # of 255: changes of a crop up to this are its rounding, not its content
 FEATHER = 0.06  # of the crop's side: width of the ramp by which a crop laid back fades into the photo
 
 
@@ -106,14 +107,15 @@ class Aligned:
 
         Args:
             image: square RGB picture of any size: the crop, changed.
-            mask: (h, w) floats in [0, 1] over the crop, of any size: how much of `image` shows; None: all of it.
+            mask: (h, w) floats in [0, 1] over the crop, of any size: how much of `image` shows; None: all of it that
+                is not the crop itself.
         Returns:
             RGB picture of the photo's size. It fades over 6 % of the crop's side towards those borders of the crop
             that lie in the photo; where mask or fade are 0 every pixel is the photo's, exactly.
         """
         if image.width != image.height:
             raise ValueError(f"the picture to lay back is {image.width} x {image.height} px: it must be a square crop")
-        weight = np.ones((1, 1), np.float32) if mask is None else np.asarray(mask, np.float32)
+        weight = self._changed(image) if mask is None else np.asarray(mask, np.float32)
         if weight.ndim != 2 or not (np.isfinite(weight).all() and weight.min() >= 0 and weight.max() <= 1):
             raise ValueError(f"mask has shape {weight.shape}: it must be (h, w) with values in [0, 1]")
 
@@ -134,6 +136,14 @@ class Aligned:
         photo = self.source.copy()
         photo.paste(Image.fromarray(np.where(alpha[..., None] > 0, mixed, back)), box[:2])
         return photo
+
+    def _changed(self, image: Image.Image) -> np.ndarray:
+        """(h, w) float32: 0 where `image` is the crop. There the photo stays, which the crop shows less finely, and
+        blurred where it was padded."""
+        size = (min(image.width, self.image.width),) * 2
+        new, old = (one.convert("RGB").resize(size, Image.Resampling.LANCZOS) for one in (image, self.image))
+        change = np.abs(np.asarray(new, np.float32) - np.asarray(old, np.float32)).max(-1)
+        return np.clip(maximum_filter((change > SAME).astype(np.float32), 5), 0, 1)
 
     def _fade(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         """(H, W) float32 ramp over photo pixels [low, high): 0 at the crop's borders, 1 further inside.

@@ -156,3 +156,10 @@ def test_the_inner_face_follows_the_points():
 def test_photos_of_other_modes_are_read_as_colour():
     grey = Image.fromarray(np.asarray(pattern(300, 300).filter(ImageFilter.SMOOTH).convert("L")))
     assert placed(grey, (150, 150), 90).image.mode == "RGB"
+
+
+def test_an_untouched_crop_that_was_padded_leaves_the_photo_as_it_was():
+    photo = pattern(400, 300)
+    aligned = placed(photo, (60, 60), 260, 300)
+    back = np.asarray(aligned.to_photo(aligned.image), np.float32)
+    assert np.abs(back - np.asarray(photo)).mean() < 0.1
