@@ -1,0 +1,24 @@
+"""The exact exchange of hair in the built-in world's latents."""
+
+import torch
+
+from benchmarks.ceiling import HAIR, with_hair_of
+from recipes import factors
+from synth import latents
+
+
+def test_an_exchange_changes_the_hair_s_factors_alone():
+    face, hair = latents(range(8), factors.Z_DIM), latents(range(8, 16), factors.Z_DIM)
+    made = factors.unit_factors(with_hair_of(face, hair))
+    others = [number for number in range(factors.Z_DIM) if number not in HAIR]
+    turned = with_hair_of(face, hair) @ factors.rotation()
+    donor = with_hair_of(hair, hair) @ factors.rotation()
+    own = with_hair_of(face, face) @ factors.rotation()
+    assert torch.allclose(turned[:, HAIR], donor[:, HAIR], atol=1e-5)
+    assert torch.allclose(turned[:, others], own[:, others], atol=1e-5)
+    assert len(HAIR) > 5 and made.min() >= 0 and made.max() <= 1
+
+
+def test_one_s_own_hair_changes_nothing():
+    face = latents(range(8), factors.Z_DIM)
+    assert torch.allclose(factors.unit_factors(with_hair_of(face, face)), factors.unit_factors(face), atol=1e-5)
