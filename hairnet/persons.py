@@ -1,10 +1,11 @@
 """The same hair on another person: codes whose pictures keep their hair and get somebody else's face.
 
 Turned in yaw, the hair source of a pair is still the same person, and a network that learns from such pairs alone reads
-the person from the hair picture's forehead, ears and greying as gladly as from the face. No edit has a name for "another
-person", but the generator tells what hair hangs on: the Jacobian of everything outside the face. Along the directions
-in which that hardly answers, a code may be anybody's. So the code is whitened, its coordinates along those directions
-are taken from another sample, and the picture shows that sample's face under the same hair, before the same background.
+the person from the hair picture's forehead, ears and greying as gladly as from the face. No edit has a name for
+"another person", but the generator tells what hair hangs on: the Jacobian of everything outside the face. Along the
+directions in which that hardly answers, a code may be anybody's. So the code is whitened, its coordinates along those
+directions are taken from another sample, and the picture shows that sample's face under the same hair, before the same
+background.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def _outside(judges: Judges, images: Tensor) -> list[Tensor]:
     """What a picture (N,3,H,W) shows beside the face: its pixels, pooled; where hair is; which hair it is."""
     logits = F.softmax(judges.parser(images).float(), 1)
     with torch.no_grad():
-        seen = sum(logits[:, LABEL[name]] for name in OUTSIDE)[:, None]
+        seen = sum((logits[:, LABEL[name]] for name in OUTSIDE), torch.zeros(()))[:, None]
     hair = logits[:, LABEL["hair"]][:, None]
     pooled = [F.avg_pool2d(images * seen, 2**k).flatten(1) * 2**k for k in (1, 2, 3)]
     kinds = [torch.cat(pooled, 1), F.avg_pool2d(hair, 4).flatten(1)]

@@ -33,7 +33,7 @@ def _kinds(judges: Judges, images: Tensor) -> list[Tensor]:
 def response(generator: Any, kinds: Callable[[Tensor], list[Tensor]], w: Tensor, seed: int, amp: bool) -> Tensor:
     """(w_dim, w_dim) float64 J^T J of what `kinds` makes of pictures, averaged over samples w (N,w_dim).
 
-    kinds: pictures (N,3,H,W) -> (N,F) of each kind of thing, which are divided by their spread, so that they count alike.
+    kinds: pictures (N,3,H,W) -> (N,F) of each kind of thing; each is divided by its spread, so that they count alike.
     E[(J^T v)(J^T v)^T] = J^T J for random signs v (Hutchinson), so each backward pass gives one sample per picture.
     """
     rng = torch.Generator().manual_seed(seed)

@@ -37,7 +37,9 @@ def labels_of(task: tuple[Tensor, int]) -> np.ndarray:
     return np.stack([heads.render(factors.head(unit), size).labels for unit in factors.unit_factors(z)])
 
 
-def main(*, out: Path, images: int = 4_800, shard_size: int = 240, psi: float = 1.0, workers: int | None = None) -> None:
+def main(
+    *, out: Path, images: int = 4_800, shard_size: int = 240, psi: float = 1.0, workers: int | None = None
+) -> None:
     """Samples the built-in generator and labels its pictures by rendering what they stand for.
 
     Args:
@@ -65,7 +67,7 @@ def main(*, out: Path, images: int = 4_800, shard_size: int = 240, psi: float = 
     with Workers(min(workers or cores(), len(tasks)), "a rendering process") as pool:
         found = pool.in_order(labels_of, [(z, G.resolution) for _, z in tasks.values()])
         for (path, (seeds, z)), labels in zip(Progress(tasks.items(), unit="shard"), found, strict=True):
-            arrays = {"seed": np.array(seeds, np.int64), "image": sampled(G, z, psi), "labels": labels}
+            arrays: dict[str, Any] = {"seed": np.array(seeds, np.int64), "image": sampled(G, z, psi), "labels": labels}
             write_arrays(path, arrays, attrs)
 
 

@@ -10,7 +10,8 @@ The two identity networks differ in architecture (faces.identity), in the person
 numbers), in seed and in the order of what they see: what pleases the one need not please the other. Classes are persons
 or hairstyles. First a network learns to read what a class is, which only renders can tell: of a person the factors
 that it was drawn from, of a hairstyle how it looks on a mannequin (what a factor does to hair depends on its style, so
-that most of them cannot be read from a picture at all). Then ArcFace's loss (Deng, Guo, Xue, Zafeiriou, CVPR 2019, eq. 3) makes of them an angle that tells classes apart.
+that most of them cannot be read from a picture at all). Then ArcFace's loss (Deng, Guo, Xue, Zafeiriou, CVPR 2019,
+eq. 3) makes of them an angle that tells classes apart.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from data.command import run
 from data.images import read_image, write_image
 from hairnet.page.examples import faces, hairs
 
-SIZE = {"width": 1280, "height": 850}
+WIDTH, HEIGHT = 1280, 850  # px
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--no-first-run"]
 PATIENCE = 300_000  # ms
 
@@ -47,7 +47,7 @@ def main(*, out: Path = Path("docs/page.png"), hair: int = 2, face: int = 3) -> 
                 raise ValueError("the page did not start: see above")
         with sync_playwright() as driver, tempfile.TemporaryDirectory() as folder:
             browser = driver.chromium.launch(executable_path=chromium, args=QUIET)
-            tab = browser.new_page(viewport=SIZE)
+            tab = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
             tab.set_default_timeout(PATIENCE)
             tab.goto(f"http://127.0.0.1:{port}", wait_until="domcontentloaded")
             tab.set_input_files("#hair input[type=file]", str(hairs()[hair - 1]))

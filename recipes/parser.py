@@ -65,9 +65,7 @@ def parsing_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     return entropy + 1 - overlap
 
 
-def train_parser(
-    renders: Path, generated: Path, folder: Path, schedule: Schedule
-) -> tuple[Parser, dict[str, Any]]:
+def train_parser(renders: Path, generated: Path, folder: Path, schedule: Schedule) -> tuple[Parser, dict[str, Any]]:
     """A trained parser and the record of its making; the training's state lies in `folder`."""
     sources = {"renders": load_set(renders, "faces", ("image", "labels"))}
     sources["generated"], made = load_generated(generated)

@@ -8,8 +8,9 @@
 pitch, roll (N,) float32 degrees, landmarks68 (N, 68, 2) float32 pixels, seed (N,) int64.
 `people`: P persons x P hairstyles. Every person wears R hairstyles, each with another expression, light and scene, and
 every hairstyle is worn by R persons. Columns: image, person, hair (N,) int64, yaw.
-`wigs`: the hairstyles of `people`, all on one mannequin in one light, from the front and from one side: what a hairstyle
-looks like when nothing else tells. Columns: image, alpha (N, S, S) uint8 (how much of a pixel is hair), hair, yaw.
+`wigs`: the hairstyles of `people`, all on one mannequin in one light, from the front and from one side: what a
+hairstyle looks like when nothing else tells. Columns: image, alpha (N, S, S) uint8 (how much of a pixel is hair), hair,
+yaw.
 
 The same command goes on where it was stopped. Rows depend on their number alone, never on shards or workers, and on the
 renderer, whose sha256 every shard carries: shards of two versions are never one set.

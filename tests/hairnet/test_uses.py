@@ -173,7 +173,10 @@ def test_a_manipulation_by_nothing_leaves_the_photo(call, tmp_path, attribute):
         (["--attribute", "hair_lightness"], "--by and --to: give exactly one"),
         (["--attribute", "hair_lightness", "--by", "1", "--to", "1"], "--by and --to: give exactly one"),
         (["--attribute", "hair_lightness", "--by", "many"], "--by is 'many'"),
-        (["--attribute", "hair_mood", "--by", "1"], "--attribute is 'hair_mood', but it is one of hair_length, hair_lightness"),
+        (
+            ["--attribute", "hair_mood", "--by", "1"],
+            "--attribute is 'hair_mood', but it is one of hair_length, hair_lightness",
+        ),
         (["--attribute", "hair_lightness", "--to", "5000"], "--to is 5000, but hair_lightness is estimated as"),
     ],
 )
