@@ -179,25 +179,27 @@ def main(
         device: cpu, cuda, cuda:1, ...; None takes CUDA where there is one
         force: let a network judge that a loss has used; its figures are marked
     """
-    report = retrieval(
-        gallery,
-        queries,
-        network,
-        generator,
-        embedder,
-        hair_embedder,
-        psi,
-        seed,
-        first_seed,
-        out,
-        workers,
-        device,
-        force,
-    )
-    if place()[0] == 0:
-        print(table(report))
-        print(f"{out / 'retrieval.json'}, {out / 'retrieval.png'}")
-    leave_world()
+    try:
+        report = retrieval(
+            gallery,
+            queries,
+            network,
+            generator,
+            embedder,
+            hair_embedder,
+            psi,
+            seed,
+            first_seed,
+            out,
+            workers,
+            device,
+            force,
+        )
+        if place()[0] == 0:
+            print(table(report))
+            print(f"{out / 'retrieval.json'}, {out / 'retrieval.png'}")
+    finally:
+        leave_world()
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ COLUMNS, REAL_ROWS, FAKE_ROWS = 8, 1, 4  # of a sheet
 LEAST = 32  # pictures from which anything can be learned
 MOST_REAL = 5000  # pictures that the Frechet distance is measured to
 JUDGED = 25  # pictures per pass of the embedder
+MOST_WIDTH, MOST_LAYERS = 4096, 64  # eight times those of the published networks: more is a slip of the keys
 
 
 def main(
@@ -103,33 +104,36 @@ def main(
         length=round(length * 1000), batch=batch, rate=rate, path_length=path_length, mirror=mirror, augment=augment,
         gamma=0.0002 * size**2 / batch if gamma is None else gamma, seed=seed,
     )  # fmt: skip
+    channel_base = (32768 if size >= 512 else 16384) if channel_base is None else channel_base
     check(lesson, size, judged, checkpoint, snapshot)
+    check_networks(z_dim, mapping_layers, channel_base, channel_max, size)
     check_folder_place(out)
     if place.index is not None:
         torch.cuda.set_device(place)  # where NCCL talks, and what .cuda() means
     rank, world = join_world("nccl" if place.type == "cuda" else "gloo")
-    fingerprint = prepare(images, out / "pictures", size, align, rank)
-    found = len(shard_paths(out / "pictures")) and len(Pictures(out / "pictures"))
-    if found < LEAST:
-        raise ValueError(f"--images {images} has {found} pictures that can be used: give {LEAST} or more")
+    try:
+        fingerprint = prepare(images, out / "pictures", size, align, rank)
+        found = len(shard_paths(out / "pictures")) and len(Pictures(out / "pictures"))
+        if found < LEAST:
+            raise ValueError(f"--images {images} has {found} pictures that can be used: give {LEAST} or more")
 
-    torch.manual_seed(seed)
-    channel_base = channel_base or (32768 if size >= 512 else 16384)
-    generator = Generator(z_dim, z_dim, size, mapping_layers, channel_base, channel_max).to(place)
-    discriminator = Discriminator(size, channel_base, channel_max).to(place)
-    half = (dtype or ("bf16" if place.type == "cuda" else "fp32")) == "bf16"
-    trainer = PictureTrainer(generator, discriminator, Pictures(out / "pictures"), lesson, half, rank, world)
-    if compile:
-        generator.synthesis.compile(dynamic=False)
-    settings = {
-        "pictures": fingerprint, "count": found, "world": world, "half": half, "judged": judged, "compile": compile,
-        "generator": generator.config, **asdict(lesson),
-    }  # fmt: skip
-    keeper = PictureKeeper(out, trainer, settings, judged, keep_snapshots)
-    keeper.resume()
-    train(keeper, round(checkpoint * 1000), round(snapshot * 1000), round(snapshot * 1000))
-    keeper.finish()
-    leave_world()
+        torch.manual_seed(seed)
+        generator = Generator(z_dim, z_dim, size, mapping_layers, channel_base, channel_max).to(place)
+        discriminator = Discriminator(size, channel_base, channel_max).to(place)
+        half = (dtype or ("bf16" if place.type == "cuda" else "fp32")) == "bf16"
+        trainer = PictureTrainer(generator, discriminator, Pictures(out / "pictures"), lesson, half, rank, world)
+        if compile:
+            generator.synthesis.compile(dynamic=False)
+        settings = {
+            "pictures": fingerprint, "count": found, "world": world, "half": half, "judged": judged, "compile": compile,
+            "generator": generator.config, **asdict(lesson),
+        }  # fmt: skip
+        keeper = PictureKeeper(out, trainer, settings, judged, keep_snapshots)
+        keeper.resume()
+        train(keeper, round(checkpoint * 1000), round(snapshot * 1000), round(snapshot * 1000))
+        keeper.finish()
+    finally:
+        leave_world()
 
 
 def check(lesson: Lesson, size: int, judged: int, checkpoint: float, snapshot: float) -> None:
@@ -148,6 +152,18 @@ def check(lesson: Lesson, size: int, judged: int, checkpoint: float, snapshot: f
             raise ValueError(f"--{flag} is {value:g}: it must be 0 or more")
     if judged and judged < 200:
         raise ValueError(f"--judged is {judged}: a distribution of 128 features needs at least 200 pictures, or give 0")
+
+
+def check_networks(z_dim: int, mapping_layers: int, channel_base: int, channel_max: int, size: int) -> None:
+    """ValueError naming the flag whose value makes no network of `size` px, before any work."""
+    for flag, value, least, most in (
+        ("z-dim", z_dim, 1, MOST_WIDTH),
+        ("mapping-layers", mapping_layers, 1, MOST_LAYERS),
+        ("channel-max", channel_max, 1, MOST_WIDTH),
+        ("channel-base", channel_base, size, MOST_WIDTH * size),  # fewer: the last layer would have no feature map
+    ):
+        if not least <= value <= most:
+            raise ValueError(f"--{flag} is {value}: it must be from {least} to {most}")
 
 
 class PictureKeeper(Keeper):

@@ -110,12 +110,18 @@ def test_other_flags_do_not_resume(photos: Path, undisturbed: Path):
         ({"length": 0.0}, "--length is 0: it must be above 0"),
         ({"gamma": -1.0}, "--gamma is -1: it must be 0 or more"),
         ({"judged": 50}, "--judged is 50"),
+        ({"z_dim": 0}, "--z-dim is 0: it must be from 1 to 4096"),
+        ({"mapping_layers": 0}, "--mapping-layers is 0: it must be from 1"),
+        ({"channel_base": 31}, "--channel-base is 31: it must be from 32"),
+        ({"channel_base": 0}, "--channel-base is 0: it must be from 32"),
+        ({"channel_max": -1}, "--channel-max is -1: it must be from 1"),
         ({"size": 64}, "has 0 pictures that can be used: give 32"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_any_step(flags: dict, reason: str, photos: Path, tmp_path: Path):
     with pytest.raises(ValueError, match=reason):
         main(images=photos, out=tmp_path, **{**TOY, **flags})
+    assert not (tmp_path / "pictures").exists() or "pictures" in reason
 
 
 @pytest.fixture
