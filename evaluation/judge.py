@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -24,11 +24,12 @@ def open_setup(
     force: bool = False,
 ) -> Setup:
     """The network files to work with; ValueError when the scorer is not independent of the network's training, unless
-    forced. hair: "builtin", a path or "none". A hair descriptor may have trained the network; the report then says so.
+    forced. embedder, hair: names that `embedder_file` takes, hair also "none". A hair descriptor may have trained the
+    network; the report then says so.
     """
     there = device_of(device)
-    scorer, net = resolve(embedder, "embedder"), resolve(network, "hairnet")
-    descriptor = None if hair == "none" else resolve(hair, KINDS["builtin-hair"])
+    scorer, net = embedder_file(embedder), resolve(network, "hairnet")
+    descriptor = None if hair == "none" else embedder_file(hair, "hair")
     config = load_network(net)[1]
     reason = dependence(scorer, net, config)
     if reason is not None and not force:
@@ -43,6 +44,13 @@ def open_setup(
             f"--network {net} does not name its generator; give a network that hairnet.train wrote"
         ) from error
     return Setup(own, scorer, net, float(psi), str(there), descriptor)
+
+
+def embedder_file(name: str | Path, role: Literal["embedder", "hair"] = "embedder") -> Path:
+    """The file that judges faces or hair: "builtin" is the shipped one of that role, builtin-loss and builtin-hair are
+    those, all else is a path."""
+    kind = role if str(name) == "builtin" else KINDS.get(str(name))
+    return resolve(name, role) if kind is None else builtin(kind)
 
 
 def dependence(scorer: Path, network: Path, config: dict[str, Any]) -> str | None:

@@ -15,12 +15,11 @@ from data.command import run
 from data.files import check_file_place, write_json
 from data.images import read_image
 from data.progress import Progress
-from data.weights import resolve
 from evaluation.figures import wilson
+from evaluation.judge import embedder_file
 from evaluation.provenance import provenance
 from evaluation.scores import separation
 from faces import Embedder, load_embedder
-from faces.identity import KINDS
 
 FALSE_ACCEPTS = 1e-3  # share of strangers at which the true accepts are told
 PHOTOS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
@@ -102,10 +101,9 @@ def main(
     """
     listed = people_in(photos)
     check_file_place(out)
-    network = load_embedder(embedder, device)
+    file = embedder_file(embedder)
+    network = load_embedder(file, device)
     vectors, persons, unfound = embed_all(network, listed)
-    kind = KINDS.get(embedder)
-    file = resolve("builtin" if kind else embedder, kind or "embedder")
     report = {"title": network.title, **verification(vectors, persons, len(unfound)), "left_out": unfound}
     write_json(out, report | {"provenance": provenance({"face scorer": file})})
     low, high = report["rank_1_ci95"]

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from data.command import run
 from data.files import check_folder_place
+from data.world import device_of
 from evaluation.benchmark import report, runs
+from evaluation.benchmark.score import Judges
 from evaluation.benchmark.triples import CROWD
 from hairnet.composite import Blend
 from synth.heads.render import check_size
@@ -25,7 +27,7 @@ def main(
     blend: Blend = "none",
     parser: str = "builtin",
     embedder: str = "builtin",
-    hair: str = "builtin-hair",
+    hair_embedder: str = "builtin",
     perceptual: str = "builtin",
     per_bucket: int | None = None,
     size: int = 64,
@@ -50,7 +52,7 @@ def main(
         blend: none scores the network's own pictures; alpha, multiband, poisson blend the hair into the face picture
         parser: finds the hair of results, and pastes; "builtin" or a file
         embedder: the face network that judges identity, "builtin" or a file that no loss has used
-        hair: the hair descriptor, "builtin-hair" or a file
+        hair_embedder: the hair descriptor that judges, "builtin" or a file
         perceptual: "builtin" (features of the shipped pose network), or AlexNet's weights (.pth) for LPIPS
         per_bucket: only the first so many triples of each bucket; None is the whole list
         size: side of the pictures in pixels, 64 to 1024
@@ -72,7 +74,7 @@ def main(
         raise ValueError(f"--seed is {seed}, but a seed is a whole number from 0 to {2**32 - 1}")
     check_folder_place(out)
     check_folder_place(cache, "--cache")
-    judges = runs.judges_of(parser, embedder, hair, perceptual, device)
+    judges = Judges.find(parser, embedder, hair_embedder, perceptual, str(device_of(device)))
     plan = runs.make_plan(per_bucket, size, cache, out, judges, workers)
     if export is not None:
         check_folder_place(export, "--export")

@@ -16,7 +16,7 @@ from data.progress import Progress
 from data.shards import read_arrays
 from data.weights import load_network as read_network
 from data.weights import resolve
-from data.world import cores, device_of
+from data.world import cores
 from evaluation.benchmark import report
 from evaluation.benchmark.methods import OWN, Chosen, check_folder, each
 from evaluation.benchmark.pictures import render_all
@@ -66,7 +66,7 @@ def make_plan(
     workers: int | None = None,
 ) -> Plan:
     """What is asked; None: the whole list, the built-in judges, one process per core."""
-    judges = judges or Judges()
+    judges = judges or Judges.find()
     listed = all_triples() if per_bucket is None else first_of_each(all_triples(), per_bucket)
     return Plan(listed, size, cache, out, judges, workers or cores())
 
@@ -116,7 +116,7 @@ def export(plan: Plan, folder: Path) -> int:
 
 def check_independent(chosen: Chosen, judges: Judges) -> None:
     """ValueError when the scoring embedder may have been a loss of the network."""
-    file, scorer = resolve(chosen.network, "hairnet"), resolve(judges.embedder, "embedder")
+    file, scorer = resolve(chosen.network, "hairnet"), judges.embedder
     config = read_network(file)[1] if file.suffix == ".safetensors" else {"sha256": sha256(file)}
     reason = dependence(scorer, file, config)
     if reason is not None:
@@ -124,13 +124,6 @@ def check_independent(chosen: Chosen, judges: Judges) -> None:
             f"--embedder {scorer} cannot be the judge, since {reason}: give a face embedder that no loss has used, or "
             "--force true"
         )
-
-
-def judges_of(parser: str, embedder: str, hair: str, perceptual: str, device: str | None) -> Judges:
-    """The judges that the flags name; an error for a file that is not there."""
-    judges = Judges(parser, embedder, hair, perceptual, str(device_of(device)))
-    judges.digests()
-    return judges
 
 
 def _written(plan: Plan, methods: list[Chosen], scored: list[Scored], seed: int) -> dict[str, Any]:

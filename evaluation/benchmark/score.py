@@ -8,6 +8,7 @@ figures of the truth itself tell how far to trust it.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from data.files import sha256
 from data.images import to_tensor
 from data.weights import resolve
 from directions.colour import cielab
+from evaluation.judge import embedder_file
 from evaluation.metrics.colour import ciede2000
 from evaluation.metrics.masks import boundary_f, iou
 from evaluation.metrics.perceptual import distance, load_perceptual, perceptual_file
@@ -73,23 +75,35 @@ METRICS = _metrics()
 
 @dataclass(frozen=True)
 class Judges:
-    """The networks that score, by name or path, and where they run."""
+    """The files of the networks that score, each found once, and where they run."""
 
-    parser: str = "builtin"
-    embedder: str = "builtin"
-    hair: str = "builtin-hair"
-    perceptual: str = "builtin"
+    parser: Path
+    embedder: Path
+    hair: Path
+    perceptual: Path
     device: str = "cpu"
+
+    @classmethod
+    def find(
+        cls,
+        parser: str = "builtin",
+        embedder: str = "builtin",
+        hair_embedder: str = "builtin",
+        perceptual: str = "builtin",
+        device: str = "cpu",
+    ) -> Judges:
+        """The judges that the flags name; FileNotFoundError for a file that is not there."""
+        face, hair = embedder_file(embedder), embedder_file(hair_embedder, "hair")
+        return cls(resolve(parser, "parser"), face, hair, perceptual_file(perceptual), device)
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """By what they judge."""
+        return {name: getattr(self, name) for name in ("parser", "embedder", "hair", "perceptual")}
 
     def digests(self) -> dict[str, str]:
         """The sha256 of each file."""
-        hair = resolve("builtin", "hair") if self.hair == "builtin-hair" else resolve(self.hair, "hair")
-        return {
-            "parser": sha256(resolve(self.parser, "parser")),
-            "embedder": sha256(resolve(self.embedder, "embedder")),
-            "hair": sha256(hair),
-            "perceptual": sha256(perceptual_file(self.perceptual)),
-        }
+        return {name: sha256(file) for name, file in self.files.items()}
 
 
 class Panel:

@@ -14,13 +14,14 @@ from PIL import Image
 from data.command import run
 from data.files import sha256
 from data.shards import read_arrays
+from data.weights import builtin
 from evaluation.benchmark import benchmark, export, make_plan, score
 from evaluation.benchmark.__main__ import main
 from evaluation.benchmark.methods import Chosen
 from evaluation.benchmark.paste import affine, paste
 from evaluation.benchmark.pictures import pictures_sha256, render_all
 from evaluation.benchmark.runs import chosen_methods
-from evaluation.benchmark.score import METRICS, regions
+from evaluation.benchmark.score import METRICS, Judges, Panel, regions
 from evaluation.benchmark.triples import all_triples
 from evaluation.benchmark.work import Plan
 from tests.evaluation.conftest import World, save_small_hairnet
@@ -186,10 +187,20 @@ def test_a_hairnet_is_scored_with_its_networks_named(plan: Plan, world: World, t
     assert report["judges_in_training"] == {"parser": False, "embedder": False, "hair": False, "perceptual": False}
 
 
+def test_builtin_means_the_shipped_hair_descriptor_where_hair_is_judged() -> None:
+    for name in ("builtin", "builtin-hair", str(builtin("hair"))):
+        judges = Judges.find(hair_embedder=name)
+        assert judges.digests()["hair"] == sha256(builtin("hair"))
+        assert "hair" in Panel(judges).hair.title
+    assert Judges.find().embedder == builtin("embedder")
+    with pytest.raises(FileNotFoundError, match="nowhere.safetensors does not exist"):
+        Judges.find(hair_embedder="nowhere.safetensors")
+
+
 def test_a_network_that_was_trained_with_the_scorer_is_refused(plan: Plan, world: World, tmp_path: Path) -> None:
     trained = tmp_path / "trained.safetensors"
     save_small_hairnet(trained, world.generator, {"identity": sha256(world.embedder)}, seed=0)
-    judges = replace(plan.judges, embedder=str(world.embedder))
+    judges = replace(plan.judges, embedder=world.embedder)
     with pytest.raises(ValueError, match="cannot be the judge"):
         benchmark(replace(plan, judges=judges, out=tmp_path), [Chosen("hairnet", str(trained))])
 
