@@ -115,9 +115,10 @@ class Lesson(nn.Module):
 
     def _draw(self, samples: Samples, step: int) -> tuple[Views, Views]:
         """This process's share of the step's pairs: (the targets, the same hair from another side)."""
-        rows = rows_of_step(step, self.plan.batch, len(samples), self.seed)
-        if self.by_gap is not None:
-            rows = let_in(rows, step, self.plan.widening, self.by_gap, self.plan.batch)
+        if self.by_gap is not None and step < self.plan.widening:
+            rows = let_in(step, self.plan.batch, self.plan.widening, self.by_gap, self.seed)
+        else:
+            rows = rows_of_step(step, self.plan.batch, len(samples), self.seed)
         rng = torch.Generator().manual_seed(self._seed_of(step) + 1)
         sides = torch.randint(0, samples.sides, (len(rows),), generator=rng)
         others = (sides + torch.randint(1, samples.sides, (len(rows),), generator=rng)) % samples.sides

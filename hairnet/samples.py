@@ -20,6 +20,7 @@ from data.shards import read_arrays, read_attrs
 from hairnet.split import PointsOfW, masks_of, render
 
 FACE, HAIR = 0, 1  # the two sides of a pair: first index of `Samples.w`; more of them may follow
+CURRICULUM = 1  # second number of the seeds that draw a curriculum's rows
 EASIEST = 0.25  # share of the pairs, by yaw gap, that a curriculum begins with
 KEEP_BYTES = 2 << 30  # pictures up to this much are rendered once and kept
 
@@ -47,9 +48,17 @@ def read_pairs(folder: str | Path, generator: Any) -> Tensor:
 
 
 def read_gaps(folder: str | Path) -> Tensor:
-    """(N,) float32 degrees: how far the hair source of each pair of `read_pairs` is turned."""
-    paths = sorted(Path(folder).glob("pairs-*.h5"))
-    return torch.from_numpy(np.concatenate([read_arrays(path, ["yaw_gap"])["yaw_gap"] for path in paths])).float()
+    """(N,) float32 degrees: how far the hair source of each pair of `read_pairs` is turned; one number for each."""
+    parts = []
+    for path in sorted(Path(folder).glob("pairs-*.h5")):
+        arrays = read_arrays(path, ["w_face", "yaw_gap"])
+        gaps, count = arrays["yaw_gap"], len(arrays["w_face"])
+        if gaps.shape != (count,) or gaps.dtype.kind != "f" or not np.isfinite(gaps).all():
+            raise ValueError(
+                f"{path} has no yaw_gap of {count} finite numbers: make the pairs again, or no --curriculum"
+            )
+        parts.append(gaps.astype(np.float32))
+    return torch.from_numpy(np.concatenate(parts))
 
 
 @dataclass(frozen=True)
@@ -122,12 +131,13 @@ def rows_of_step(step: int, batch: int, count: int, seed: int) -> Tensor:
     return torch.from_numpy(rows)
 
 
-def let_in(rows: Tensor, step: int, widening: int, by_gap: Tensor, fewest: int) -> Tensor:
-    """Rows of a step of a curriculum: those of `rows_of_step`, moved to pairs with gaps as small as this step wants.
+def let_in(step: int, batch: int, widening: int, by_gap: Tensor, seed: int) -> Tensor:
+    """The rows (batch,) of a step of a curriculum: drawn among the pairs with the smallest gaps, none of them twice.
 
     by_gap (N,): all rows, the smallest yaw gap first. The share that is let in grows linearly from EASIEST to all of
-    them at step `widening`; at least `fewest` are.
+    them at step `widening`; at least `batch` are. With fewer pairs than that in all, they come round again.
     """
     share = min(1.0, EASIEST + (1 - EASIEST) * step / widening)
-    allowed = max(min(fewest, len(by_gap)), round(share * len(by_gap)))
-    return by_gap[rows * allowed // len(by_gap)]
+    allowed = max(min(batch, len(by_gap)), round(share * len(by_gap)))
+    order = np.random.RandomState([seed, CURRICULUM, step]).permutation(allowed)
+    return by_gap[torch.from_numpy(np.resize(order, batch))]

@@ -142,6 +142,7 @@ def train(
     judge_files = JudgeFiles.find(identity, hair, parser, perceptual)
     G = load_generator(generator, device)
     w = read_pairs(pairs, G)
+    gaps = read_gaps(pairs) if recipe.plan.widening else None
     settings = recipe.asdict() | {
         "generator_sha256": G.sha256,
         **judge_files.digests(),
@@ -183,7 +184,7 @@ def train(
     held, taught = w[:, -recipe.held_out :], w[:, : -recipe.held_out]
     taught = torch.cat([taught, exchanged(G, judges, taught, recipe.seed, recipe.amp)[None]])
     samples = Samples(G, taught, points, recipe.amp, quiet=rank > 0)
-    by_gap = read_gaps(pairs)[: taught.shape[1]].abs().argsort(stable=True) if recipe.plan.widening else None
+    by_gap = None if gaps is None else gaps[: taught.shape[1]].abs().argsort(stable=True)
     lesson = Lesson(network, samples, judges, units, recipe.plan, recipe.seed, rank, world, by_gap)
     model: nn.Module = lesson
     if world > 1:  # all buffers are the same everywhere by themselves
