@@ -55,7 +55,7 @@ def hair_findings(
     donors = {name: read_rows(faces, row, "hair") for name, row in rows.items()}
     answers = ask(hair_questions(codes, donors, rows), faces, "hair", setup.device)
     return {
-        "judge": judge_of(studio.hair.title, setup.hair, setup),
+        "judge": judge_of(studio.hair.title, setup.hair, setup, "hair"),
         **{name: figures.summary(answer.ranks, gallery, seed) for name, answer in answers.items()},
         "cmc": {name: figures.cmc(answers[name].ranks, gallery) for name in ("transfer", "no_transfer", "face_donor")},
         "rank_1_by_gallery_size": figures.curve(answers["transfer"].ranks, gallery, seed),

@@ -7,11 +7,15 @@ from typing import Any, Literal
 
 import torch
 
-from data.files import sha256
-from data.weights import builtin, load_network, resolve
+from data.files import read_json, sha256
+from data.weights import INDEX, WEIGHTS, builtin, load_network, resolve
 from data.world import device_of
 from evaluation.studio import Setup
 from faces.identity import KINDS
+from synth.formats import is_own
+
+Role = Literal["embedder", "hair", "parser", "perceptual"]
+SLOTS = {"embedder": "identity", "hair": "hair", "parser": "parser"}  # where a recipe tells the sha256 of its judges
 
 
 def open_setup(
@@ -30,7 +34,7 @@ def open_setup(
     there = device_of(device)
     scorer, net = embedder_file(embedder), resolve(network, "hairnet")
     descriptor = None if hair == "none" else embedder_file(hair, "hair")
-    config = load_network(net)[1]
+    config = config_of(net)
     reason = dependence(scorer, net, config)
     if reason is not None and not force:
         raise ValueError(
@@ -51,6 +55,13 @@ def embedder_file(name: str | Path, role: Literal["embedder", "hair"] = "embedde
     those, all else is a path."""
     kind = role if str(name) == "builtin" else KINDS.get(str(name))
     return resolve(name, role) if kind is None else builtin(kind)
+
+
+def config_of(network: Path) -> dict[str, Any]:
+    """What a HairNet's file says of itself; the published one (best_model.pt) tells nothing but holds its generator."""
+    if is_own(network) or network.suffix == ".safetensors":
+        return load_network(network)[1]
+    return {"generator": {"name": str(network)}}
 
 
 def dependence(scorer: Path, network: Path, config: dict[str, Any]) -> str | None:
@@ -75,11 +86,32 @@ def loss_digest() -> str | None:
         return None
 
 
-def judge_of(title: str, file: Path, setup: Setup) -> dict[str, Any]:
+def judge_of(title: str, file: Path, setup: Setup, role: Role = "embedder") -> dict[str, Any]:
     """What a report says about a judge: what it is, its sha256, and whether the network was trained with it."""
-    digest = sha256(file)
-    trained = digest in str(load_network(setup.network)[1]) or digest == loss_digest()
-    return {"title": title, "sha256": digest, "trained_with": trained}
+    return {"title": title, "sha256": sha256(file), "trained_with": trained_with(file, role, config_of(setup.network))}
+
+
+def trained_with(file: Path, role: Role, config: dict[str, Any]) -> bool | None:
+    """Whether the training that `config` tells of used the judge; None where nobody knows."""
+    digest, recipe = sha256(file), config.get("recipe")
+    if digest in str(config) or digest == loss_digest():
+        return True
+    if not isinstance(recipe, dict) or not isinstance(recipe.get("identity"), str):
+        return None  # every training of ours tells its judges, that of a published network none
+    if role == "perceptual":
+        return False  # told wherever there was one
+    if SLOTS[role] not in recipe:
+        return None
+    told = recipe[SLOTS[role]]
+    # A file that is not shipped (any more) may be an earlier version of this built-in, and no other judge at all.
+    # Faces are an exception: hairnet.train refuses the kind that scores as a loss, in every version.
+    earlier = role != "embedder" and digest in shipped() and told is not None and told not in shipped()
+    return None if earlier else False
+
+
+def shipped() -> set[str]:
+    """The sha256 of all networks of data/weights."""
+    return {record["sha256"] for record in read_json(WEIGHTS / INDEX).values()}
 
 
 def facts_of(setup: Setup) -> dict[str, Any]:

@@ -39,7 +39,9 @@ def table(report: dict[str, Any]) -> str:
 
 
 def used(judge: dict[str, Any]) -> str:
-    """A warning where the judge is not independent."""
+    """A warning where the judge is not independent, or where nobody knows."""
+    if judge["trained_with"] is None:
+        return " - UNKNOWN whether the network was trained with it"
     return " - NOT INDEPENDENT: the network was trained with it" if judge["trained_with"] else ""
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from data.files import atomic_path, write_json
 from data.images import write_image
-from data.weights import load_network, resolve
+from data.weights import resolve
 from evaluation.benchmark import figures, sheets
 from evaluation.benchmark.methods import Chosen
 from evaluation.benchmark.pictures import PICTURES_SHA256, STATED_SIZE, pictures_sha256
 from evaluation.benchmark.score import METRICS, Judges, described
 from evaluation.benchmark.triples import BUCKETS, LIST_SHA256, VERSION, Triple, list_sha256
 from evaluation.benchmark.work import Plan, Scored
+from evaluation.judge import Role, config_of, trained_with
 from evaluation.metrics.perceptual import load_perceptual
 from evaluation.provenance import command, versions
 
@@ -152,13 +153,13 @@ def _told(report: dict[str, Any]) -> list[str]:
     ]
 
 
-def _trained_with(chosen: Chosen, judges: Judges) -> dict[str, bool] | None:
-    """Which judges the network's training has used; None for methods that are not trained."""
+def _trained_with(chosen: Chosen, judges: Judges) -> dict[str, bool | None] | None:
+    """Which judges the network's training has used, None: unknown; None for methods that are not trained."""
     if chosen.name != "hairnet":
         return None
-    file = resolve(chosen.network, "hairnet")
-    told = str(load_network(file)[1]) if file.suffix == ".safetensors" else ""
-    return {name: digest in told for name, digest in judges.digests().items()}
+    config = config_of(resolve(chosen.network, "hairnet"))
+    roles: tuple[Role, ...] = get_args(Role)
+    return {role: trained_with(judges.files[role], role, config) for role in roles}
 
 
 def _write_rows(path: Path, scored: Scored, triples: list[Triple]) -> None:

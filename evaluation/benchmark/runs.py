@@ -10,11 +10,10 @@ from typing import Any
 
 from PIL import Image
 
-from data.files import atomic_path, sha256
+from data.files import atomic_path
 from data.images import write_image
 from data.progress import Progress
 from data.shards import read_arrays
-from data.weights import load_network as read_network
 from data.weights import resolve
 from data.world import cores
 from evaluation.benchmark import report
@@ -23,7 +22,7 @@ from evaluation.benchmark.pictures import render_all
 from evaluation.benchmark.score import Judges
 from evaluation.benchmark.triples import COLUMNS, Triple, all_triples, first_of_each
 from evaluation.benchmark.work import Plan, Scored, run_method
-from evaluation.judge import dependence
+from evaluation.judge import config_of, dependence
 from hairnet.composite import Blend
 
 CACHE = Path("runs/benchmark/pictures")
@@ -117,8 +116,7 @@ def export(plan: Plan, folder: Path) -> int:
 def check_independent(chosen: Chosen, judges: Judges) -> None:
     """ValueError when the scoring embedder may have been a loss of the network."""
     file, scorer = resolve(chosen.network, "hairnet"), judges.embedder
-    config = read_network(file)[1] if file.suffix == ".safetensors" else {"sha256": sha256(file)}
-    reason = dependence(scorer, file, config)
+    reason = dependence(scorer, file, config_of(file))
     if reason is not None:
         raise ValueError(
             f"--embedder {scorer} cannot be the judge, since {reason}: give a face embedder that no loss has used, or "

@@ -90,7 +90,7 @@ def judged(settings: Settings) -> dict[str, Any]:
         "blend": settings.blend,
         "strands": settings.strands,
         "judge": judge_of(embedder.title, setup.embedder, setup),
-        "hair_judge": None if hair is None or setup.hair is None else judge_of(hair.title, setup.hair, setup),
+        "hair_judge": None if hair is None or setup.hair is None else judge_of(hair.title, setup.hair, setup, "hair"),
         "perceptual": perceptual.title,
         "undetected": unfound,
         "metrics": {

@@ -75,11 +75,15 @@ def pictures(folder: Path, methods: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def dependence(name: str, method: dict[str, Any]) -> str:
-    """A warning where judges had a part in a method's training."""
-    used = [judge for judge, trained in (method.get("judges_in_training") or {}).items() if trained]
-    if not used:
-        return ""
-    return html.paragraph(f"Not independent for {name}: its training used the judge of {' and '.join(used)}.", "warn")
+    """A warning where judges had a part in a method's training, or where nobody knows."""
+    told = method.get("judges_in_training") or {}
+    used, unknown = ([judge for judge, trained in told.items() if trained is answer] for answer in (True, None))
+    sentences = []
+    if used:
+        sentences.append(f"Not independent for {name}: its training used the judge of {' and '.join(used)}.")
+    if unknown:
+        sentences.append(f"Unknown for {name}: whether its training used the judge of {' and '.join(unknown)}.")
+    return html.paragraph(" ".join(sentences), "warn") if sentences else ""
 
 
 def bucket_table(methods: dict[str, dict[str, Any]], metric: str, about: dict[str, str]) -> str:

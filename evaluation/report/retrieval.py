@@ -139,7 +139,11 @@ def rank_table(part: dict[str, Any], words: dict[str, str], chance: dict[str, fl
 
 
 def dependence(judge: dict[str, Any]) -> str:
-    """A warning where the judge had a part in the training."""
+    """A warning where the judge had a part in the training, or where nobody knows."""
+    if judge["trained_with"] is None:
+        return html.paragraph(
+            "Unknown whether this network’s training used this judge: its file does not tell.", "warn"
+        )
     if not judge["trained_with"]:
         return ""
     return html.paragraph("Not independent: a loss of this network’s training used this judge, so it flatters.", "warn")
