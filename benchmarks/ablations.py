@@ -36,6 +36,7 @@ class Variant:
     recipe: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, float] = field(default_factory=dict)
     perceptual: str = "none"
+    against: str = "default"  # the variant with the same budget that it is to be compared with
 
     def apply(self, recipe: Recipe) -> Recipe:
         """The recipe with this choice changed."""
@@ -44,9 +45,15 @@ class Variant:
         return dataclasses.replace(recipe, plan=plan, network=recipe.network | self.network, **self.recipe)
 
 
-def without(*terms: str) -> Variant:
-    """The terms of the loss left out."""
-    return Variant(weights=dict.fromkeys(terms, 0.0))
+def variant_of(name: str, steps: int) -> Variant:
+    """The variant of a name, for trainings of so many steps."""
+    found = VARIANTS[name]
+    return found if isinstance(found, Variant) else found(steps)
+
+
+def without(term: str) -> Variant:
+    """A term of the loss left out."""
+    return Variant(weights={term: 0.0})
 
 
 # By the names of docs/ablations.md; functions of the number of steps where they depend on it.
@@ -55,9 +62,13 @@ VARIANTS: dict[str, Variant | Callable[[int], Variant]] = {
     "subrtova": Variant(recipe={"arch": "subrtova"}),
     "batch-norm": Variant(network={"norm": "batch"}),
     "whole-face-picture": Variant(network={"face_window": WHOLE}),
-    "full-stem": Variant(network={"stem_stride": 1, "widths": (64, 128, 192, 192), "blocks": (2, 2, 1, 1)}),
+    "full-stem": Variant(network={"stem_stride": 1}),
+    "full-stem-four-stages": Variant(
+        network={"stem_stride": 1, "widths": (64, 128, 192, 192), "blocks": (2, 2, 1, 1)}, against="full-stem"
+    ),
     "pooled-to-one": Variant(network={"pool": 1}),
-    "no-w": without("w"),
+    # Unjudged steps teach nothing but w; so without it all are judged, which costs what judging from the start does.
+    "no-w": Variant(weights={"w": 0.0}, recipe={"unjudged": 0.0}, against="judged-from-the-start"),
     "no-pixels": without("pixels"),
     "no-identity": without("identity"),
     "no-inner": without("inner"),
@@ -118,8 +129,7 @@ def main(
 
 def figures_of(name: str, pairs: Path, out: Path, recipe: Recipe, device: str) -> dict[str, float]:
     """Trains a variant, unless it has been, and returns its figures, with the millions of its parameters."""
-    found = VARIANTS[name]
-    variant = found if isinstance(found, Variant) else found(recipe.steps)
+    variant = variant_of(name, recipe.steps)
     train(pairs, out, variant.apply(recipe), "builtin", "builtin-loss", "builtin-hair", "builtin", 500, device,
           perceptual=variant.perceptual)  # fmt: skip
     tensors, config = read_network(out / NETWORK)
@@ -129,10 +139,11 @@ def figures_of(name: str, pairs: Path, out: Path, recipe: Recipe, device: str) -
 def table_of(figures: dict[str, dict[str, float]], steps: int, batch: int, seed: int) -> str:
     """Markdown: a line per variant, behind a sentence that says the budget."""
     shown = ("millions", *FIGURES)
-    lines = [f"{steps} steps of {batch} pairs, seed {seed}; held-out pairs.", "", row(("variant", *shown))]
-    lines.append(row("---" for _ in ("", *shown)))
+    lines = [f"{steps} steps of {batch} pairs, seed {seed}; held-out pairs.", "", row(("variant", "against", *shown))]
+    lines.append(row("---" for _ in ("", "", *shown)))
     for name, found in figures.items():
-        lines.append(row((name, *(f"{found[one]:.3f}" if one in found else "" for one in shown))))
+        against = "" if name == "default" else variant_of(name, steps).against
+        lines.append(row((name, against, *(f"{found[one]:.3f}" if one in found else "" for one in shown))))
     return "\n".join(lines)
 
 

@@ -48,7 +48,10 @@ class Weights:
             if name not in names or not 0 <= weight < math.inf:
                 raise ValueError(f"--weights has {part!r}: give NAME=NUMBER from 0, the names being {', '.join(names)}")
             chosen[name] = weight
-        return cls(**chosen)
+        weights = cls(**chosen)
+        if not any(getattr(weights, name) for name in names if name != "perceptual"):  # which few trainings have
+            raise ValueError(f"--weights is {text!r}: it leaves out all terms, so nothing would be learned; keep one")
+        return weights
 
     def text(self) -> str:
         """What `read` makes these weights of; empty for the defaults."""

@@ -41,6 +41,8 @@ class Recipe:
             raise ValueError(f"--lr is {self.lr}: give a learning rate above 0, at most 0.1")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"--seed is {self.seed}: give a whole number from 0 to {2**32 - 1}")
+        if self.plan.weights.w == 0 and self.judged_from():
+            raise ValueError("--weights has w=0, but unjudged steps learn from w alone: judge from the start")
 
     def asdict(self) -> dict:
         """The recipe as JSON can hold it."""
@@ -76,7 +78,8 @@ def recipe_for(
     """A preset with the command's own figures; the judged parts of a step shrink and grow with its batch.
 
     Each of `world` processes gets as much of a step as any other. `weights`: as Weights.read takes them; `mirrored`: of
-    the judged steps; `curriculum`: share of the steps during which the yaw gap grows.
+    the judged steps; `curriculum`: share of the steps during which the yaw gap grows. Steps without judges learn from w
+    alone, so where that has no weight all steps are judged.
     """
     recipe = PRESETS[preset]
     batch = recipe.plan.batch if batch is None else batch
@@ -104,6 +107,8 @@ def recipe_for(
         mirrored=mirrored,
         widening=round(curriculum * steps),
     )
+    unjudged = recipe.unjudged if plan.weights.w else 0.0
     network = recipe.network if arch == "hairnet" else {}
     lr = recipe.lr if lr is None else lr
-    return replace(recipe, steps=steps, plan=plan, network=network, lr=lr, seed=seed, amp=amp, fp16=fp16, arch=arch)
+    return replace(recipe, steps=steps, plan=plan, network=network, unjudged=unjudged, lr=lr, seed=seed, amp=amp,
+                   fp16=fp16, arch=arch)  # fmt: skip

@@ -90,7 +90,7 @@ def main(
         perceptual: a further distance between results and known answers: "parser" (its features), LPIPS's weights
             (lpips.pth, or vgg16.pth,vgg.pth as docs/method.md says), or "none"
         weights: of the terms of the loss, such as pixels=0,hair=2: w, pixels, identity, inner, hair, colour, mask and
-            perceptual, 1 but for inner, colour and mask: 0.5; 0 leaves a term out
+            perceptual, 1 but for inner, colour and mask: 0.5; 0 leaves a term out (without w, all steps are judged)
         mirrored: share of the judged steps in which all pictures, inputs and answers, are mirrored; for generators
             that know no left and right
         curriculum: share of the steps during which pairs of larger and larger yaw gaps are let in; 0: all at once

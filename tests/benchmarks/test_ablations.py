@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.ablations import END, START, VARIANTS, Variant, main, table_of
+from benchmarks.ablations import END, START, VARIANTS, main, table_of, variant_of
 from hairnet.network import new_network
 from hairnet.recipe import recipe_for
 from hairnet.subrtova import SubrtovaConfig
@@ -9,12 +9,20 @@ from hairnet.subrtova import SubrtovaConfig
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_is_a_recipe_with_one_choice_changed(name):
     recipe = recipe_for("demo", 100, None, None, 0, False)
-    found = VARIANTS[name]
-    variant = found if isinstance(found, Variant) else found(100)
+    variant = variant_of(name, 100)
     changed = variant.apply(recipe)
     assert (changed == recipe and variant.perceptual == "none") == (name == "default")
     network = new_network(changed.arch, {"num_ws": 4, "w_dim": 8} | changed.network)
     assert isinstance(network.config, SubrtovaConfig) == (name == "subrtova")
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_what_a_variant_is_compared_with_has_judged_as_many_steps(name):
+    recipe = recipe_for("demo", 100, None, None, 0, False)
+    variant = variant_of(name, 100)
+    changed, against = variant.apply(recipe), variant_of(variant.against, 100).apply(recipe)
+    timing = ("w-alone", "judged-from-the-start")  # the choice itself is how many
+    assert name in timing or (changed.steps, changed.judged_from()) == (against.steps, against.judged_from())
 
 
 def test_every_variant_stands_on_the_page_that_has_room_for_its_figures(checkout):
@@ -26,8 +34,8 @@ def test_every_variant_stands_on_the_page_that_has_room_for_its_figures(checkout
 def test_the_table_has_a_line_per_variant_and_leaves_missing_figures_empty():
     table = table_of({"default": {"millions": 7.5, "w": 0.25}, "no-hair": {"millions": 7.5}}, 10, 8, 0)
     lines = table.splitlines()
-    assert lines[0].startswith("10 steps of 8 pairs") and lines[4].startswith("| default | 7.500 | 0.250 |")
-    assert lines[5].startswith("| no-hair | 7.500 |  |") and len(lines) == 6
+    assert lines[0].startswith("10 steps of 8 pairs") and lines[4].startswith("| default |  | 7.500 | 0.250 |")
+    assert lines[5].startswith("| no-hair | default | 7.500 |  |") and len(lines) == 6
 
 
 def test_unknown_variants_and_pages_without_a_table_are_refused_before_work(tmp_path):

@@ -50,6 +50,13 @@ def test_flags_reach_the_plan_and_those_left_out_change_nothing():
     assert chosen(arch="subrtova").arch == "subrtova" and chosen(fp16=True).fp16
 
 
+def test_without_the_distance_in_w_no_step_goes_unjudged():
+    found = chosen(weights="w=0")
+    assert found.judged_from() == 0 < chosen().judged_from()
+    with pytest.raises(ValueError, match="--weights has w=0, but unjudged steps learn from w alone"):
+        dataclasses.replace(found, unjudged=0.4)
+
+
 def test_the_published_architecture_takes_no_sizes_of_ours():
     assert recipe_for("full", None, None, None, 0, False).network and not chosen(arch="subrtova").network
 
@@ -60,6 +67,7 @@ def test_the_published_architecture_takes_no_sizes_of_ours():
         ({"weights": "hare=2"}, "--weights has 'hare=2'.*the names being w, pixels"),
         ({"weights": "hair=-1"}, "--weights has 'hair=-1'"),
         ({"weights": "hair"}, "--weights has 'hair'"),
+        ({"weights": "w=0,pixels=0,identity=0,inner=0,hair=0,colour=0,mask=0"}, "leaves out all terms"),
         ({"mirrored": 1.5}, "--mirrored is 1.5"),
         ({"curriculum": -0.1}, "--curriculum is -0.1"),
     ],
