@@ -13,7 +13,9 @@ which gives one the unit, the curve and the leakage of an attribute that it is t
 from __future__ import annotations
 
 import io
+import math
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +28,16 @@ from directions.boundary import write_vector
 
 LARGEST = 1 << 28  # bytes of an array in such a file
 NAMES = ("lat_comp", "lat_mean", "lat_stdev")
+UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    KeyError,
+    ValueError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,12 +106,8 @@ def read_components(path: Path, w_dim: int) -> Components:
     refused = f"{path} holds no components: it takes a .npz file with lat_comp (K, 1, {w_dim}), lat_mean and lat_stdev"
     try:
         with zipfile.ZipFile(path) as archive:
-            if any(archive.getinfo(f"{name}.npy").file_size > LARGEST for name in NAMES):
-                raise ValueError(refused)
-            read = [
-                np.lib.format.read_array(io.BytesIO(archive.read(f"{name}.npy")), allow_pickle=False) for name in NAMES
-            ]
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+            read = [_array(archive, f"{name}.npy") for name in NAMES]
+    except UNREADABLE as error:
         raise ValueError(refused) from error
     if any(array.dtype.kind != "f" for array in read) or read[0].ndim not in (2, 3):
         raise ValueError(refused)
@@ -109,6 +117,21 @@ def read_components(path: Path, w_dim: int) -> Components:
     if not sound or not np.isfinite(lengths).all() or not lengths.all() or not (sd >= 0).all():
         raise ValueError(refused)
     return Components(vectors / lengths[:, None], mean.astype(np.float64), sd.astype(np.float64))
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    """One array of an archive, as large as it says; ValueError before anything larger than LARGEST is made or read."""
+    if archive.getinfo(name).file_size > LARGEST:
+        raise ValueError(f"{name} is too large")
+    content = io.BytesIO(archive.read(name))
+    header = np.lib.format.read_array_header_2_0
+    if np.lib.format.read_magic(content) == (1, 0):
+        header = np.lib.format.read_array_header_1_0
+    shape, _, dtype = header(content)
+    if dtype.hasobject or math.prod(shape) * dtype.itemsize > LARGEST:
+        raise ValueError(f"{name} says that it holds objects or is too large")
+    content.seek(0)
+    return np.lib.format.read_array(content, allow_pickle=False)
 
 
 if __name__ == "__main__":

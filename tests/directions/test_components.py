@@ -1,6 +1,8 @@
 """Principal components in GANSpace's form: there and back, and refusal of all that is none."""
 
+import io
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -58,3 +60,27 @@ def test_objects_are_never_unpickled(tmp_path: Path):
         read_components(tmp_path / "c.npz", D)
     with pytest.raises(FileNotFoundError, match="none.npz does not exist"):
         read_components(tmp_path / "none.npz", D)
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
+def test_a_header_that_claims_more_than_any_memory_is_refused_unread(tmp_path: Path, version: tuple[int, int]):
+    claim = io.BytesIO()
+    write = {(1, 0): np.lib.format.write_array_header_1_0, (2, 0): np.lib.format.write_array_header_2_0}[version]
+    write(claim, {"descr": "<f8", "fortran_order": False, "shape": (10**14,)})
+    with zipfile.ZipFile(tmp_path / "c.npz", "w") as archive:
+        for name in ("lat_comp", "lat_mean", "lat_stdev"):
+            archive.writestr(f"{name}.npy", claim.getvalue())
+    with pytest.raises(ValueError, match="c.npz holds no components"):
+        read_components(tmp_path / "c.npz", D)
+
+
+def test_a_damaged_archive_is_refused(tmp_path: Path):
+    path = tmp_path / "c.npz"
+    sound = {"lat_comp": samples()[:40], "lat_mean": np.zeros((1, D)), "lat_stdev": np.ones(40)}
+    np.savez_compressed(path, **sound)
+    content = bytearray(path.read_bytes())
+    start = content.index(b"lat_comp.npy") + 100
+    content[start : start + 200] = b"\xff" * 200
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="c.npz holds no components"):
+        read_components(path, D)
