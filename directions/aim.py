@@ -27,9 +27,9 @@ PREFERENCE = 0.01  # SD of the attribute that a whole range of scores counts for
 class Aimed:
     """Edits of N faces to K values each."""
 
-    lengths: np.ndarray  # (N, K) along the vector
+    lengths: np.ndarray  # (N, K) along the vector, 0 where nothing could be measured on any try
     measured: np.ndarray  # (N, K) there, NaN: nothing could be measured
-    reach: np.ndarray  # (N, 2) least and largest value measured on any try
+    reach: np.ndarray  # (N, 2) least and largest value measured on any try; inf, -inf: nothing could be measured
 
 
 def aim_along(
@@ -90,8 +90,9 @@ def aim(
     miss = np.abs(values[:, None] - wanted[:, :, None]) / sd
     miss = miss + PREFERENCE * np.abs(places - score[:, None])[:, None] / span
     best = np.argmin(np.where(np.isfinite(miss), miss, np.inf), axis=2)
-    lengths = np.take_along_axis(places, best, axis=1) - score[:, None]
     known = np.isfinite(values)
+    lengths = np.take_along_axis(places, best, axis=1) - score[:, None]
+    lengths[~known.any(axis=1)] = 0  # nothing says which try was best
     lowest = np.where(known, values, np.inf).min(axis=1)
     highest = np.where(known, values, -np.inf).max(axis=1)
     return Aimed(lengths / gain, np.take_along_axis(values, best, axis=1), np.stack([lowest, highest], axis=1))

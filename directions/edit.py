@@ -59,8 +59,8 @@ def main(
         generator: "builtin" or a checkpoint
         directions: "builtin" or a folder that directions.fit has written
         parser: "builtin" or the path of a face parser, for measuring
-        pose: as for directions.measure
-        own: as for directions.measure
+        pose: "builtin", the path of a pose network, or "mtcnn": facenet-pytorch's detector; for measuring
+        own: Python files with attributes of one's own, with commas between them (see directions/own.py)
         search: move, render and measure until the value is reached; false: go where the direction's mean curve says
         psi: truncation of the face towards the mean: 1 none, 0 the mean face; -2 to 2
         out: picture to write, .png, .jpg or .webp
@@ -95,19 +95,26 @@ def main(
         lengths, (low, high) = direction.length_to(code, wanted), direction.curve.values[[0, -1]]
     images = space.render((begin + lengths[:, None] * space.lift(direction.vector)).astype(np.float32))
     measured = measure(images)[attribute]
-    moved = zip(wanted - start, measured, strict=True)
-    captions = [f"asked {by:+.{DECIMALS}f}: measured {caption(attribute, found)}" for by, found in moved]
+    captions = [asked(flag, value, caption(attribute, found)) for value, found in zip(values, measured, strict=True)]
     write_image(strip(images[None], [captions]), out)
     rows = []
     known = "measured" if search and np.isfinite(present) else "estimated"
-    print(f"seed {seed} has {known} {caption(attribute, start)}; edits of it reach from {low:.0f} to {high:.0f}")
+    reach = f"edits of it reach from {low:.0f} to {high:.0f}"
+    if not np.isfinite([low, high]).all():
+        low, high, reach = None, None, "nothing could be measured on any edit of it, so it was not moved"
+    print(f"seed {seed} has {known} {caption(attribute, start)}; {reach}")
     for value, goal, found in zip(values, wanted, measured, strict=True):
-        note = "" if low <= goal <= high else "   beyond the reach"
+        note = "" if low is None or low <= goal <= high else "   beyond the reach"
         print(f"{flag[2:]} {value:+.{DECIMALS}f}  ->  measured {caption(attribute, found)}{note}")
         rows.append({"to": goal, "by": goal - start, "measured": found})
     figures = {"seed": seed, "psi": psi, "attribute": attribute, "unit": direction.unit, "estimated": estimate}
     figures |= {"measured": present, "search": search, "reach": [low, high], "pictures": rows}
     write_json(out.with_suffix(".json"), figures)
+
+
+def asked(flag: str, value: float, found: str) -> str:
+    """What stands under a picture: the value as it was given, of --by with its sign, and what was found."""
+    return f"{flag[2:]} {value:{'+' if flag == '--by' else ''}.{DECIMALS}f}: measured {found}"
 
 
 def seeded(seed: int, generator: Any, psi: float) -> MeasuredFaces:

@@ -41,3 +41,9 @@ def test_what_cannot_be_measured_is_left_out():
     found = reached(lambda x: np.where(np.abs(x) < 2, 10 * x, np.nan), starts()[:1], [5.0, 30.0])
     assert abs(found.measured[0, 0] - 5) < 0.3 and found.measured[0, 1] <= 20
     assert np.isfinite(found.reach).all()
+
+
+def test_a_face_on_which_nothing_can_be_measured_stays_where_it_is():
+    found = reached(lambda x: np.full_like(x, np.nan), starts(), [5.0, 30.0])
+    assert np.isnan(found.measured).all() and not np.isfinite(found.reach).any()
+    np.testing.assert_array_equal(found.lengths, 0)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from data.files import sha256
 from directions.attributes import MEASURED
 from directions.curve import Curve
 from directions.direction import Direction, save_direction
-from directions.edit import main, parse_values
+from directions.edit import asked, main, parse_values
 from directions.pictures import LEAST_SIDE, caption, edit_caption
 
 D = 8
@@ -80,6 +81,25 @@ def test_a_search_ends_as_near_as_the_face_can_get_and_says_its_reach(flags: dic
         nearest = np.clip(picture["to"], low, high)
         assert abs(picture["measured"] - nearest) < 0.1 * (high - low)
     assert "edits of it reach from" in capsys.readouterr().out
+
+
+def test_a_face_on_which_nothing_can_be_measured_is_said_to_stay(
+    flags: dict, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    def nothing(crops) -> np.ndarray:
+        return np.full(len(crops.images), np.nan)
+
+    monkeypatch.setitem(MEASURED, "hair_lightness", replace(MEASURED["hair_lightness"], measure=nothing))
+    main(to="45,50", **flags)
+    out = capsys.readouterr().out
+    assert "nothing could be measured on any edit of it, so it was not moved" in out and "inf" not in out
+    figures = json.loads(flags["out"].with_suffix(".json").read_text())
+    assert figures["reach"] == [None, None] and figures["pictures"][0]["measured"] is None
+
+
+def test_a_caption_gives_the_value_as_it_was_asked():
+    assert asked("--to", -30, "yaw -29.8 deg") == "to -30.0: measured yaw -29.8 deg"
+    assert asked("--by", 5, "yaw 17.0 deg") == "by +5.0: measured yaw 17.0 deg"
 
 
 def test_moving_by_nothing_shows_the_face_itself(flags: dict):
