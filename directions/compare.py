@@ -68,9 +68,9 @@ def main(
         out: folder for the results; None: "directions" beside the folder of faces
         generator: "builtin" or the checkpoint that made the faces
         parser: "builtin" or the path of the face parser that measured them
-        pose: as for directions.measure
-        check: as for directions.measure
-        own: as for directions.measure
+        pose: "builtin", the path of a pose network, or "mtcnn": facenet-pytorch's detector; the one that measured them
+        check: MTCNN has to agree: no face, or another yaw, is not measured; true where directions.measure was told so
+        own: Python files with attributes of one's own, with commas between them (see directions/own.py)
         identity: "builtin" or the path of a face embedder, which tells how much edits change the person
         workers: processes that measure; None: one per core
         device: cpu or cuda; None: cuda if there is one

@@ -71,9 +71,9 @@ def main(
             least: that of the first three which leaks least into other attributes
         generator: "builtin" or the checkpoint that made the faces
         parser: "builtin" or the path of the face parser that measured them
-        pose: as for directions.measure
-        check: as for directions.measure
-        own: as for directions.measure
+        pose: "builtin", the path of a pose network, or "mtcnn": facenet-pytorch's detector; the one that measured them
+        check: MTCNN has to agree: no face, or another yaw, is not measured; true where directions.measure was told so
+        own: Python files with attributes of one's own, with commas between them (see directions/own.py)
         identity: "builtin" or the path of a face embedder, which tells how much edits change the person
         band: share of the training faces that the SVM sees, those farthest from its threshold, above 0 up to 1
         boundary: .npy file with the vector to go along, made elsewhere, for one attribute; None: an own one, by the SVM

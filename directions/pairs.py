@@ -9,7 +9,7 @@ Every pair is rendered and looked at; those that contradict this are left out, a
     w_face   (N, w_dim) float32    as in the shard
     w_hair   (N, w_dim) float32    the same hair, turned by yaw_gap
     yaw_gap  (N,) float32          degrees, positive: the hair source is turned to the image's right
-and `masks-00017.h5`, a row for each of these pairs,
+and with --masks true `masks-00017.h5`, for trainings of your own, a row for each of these pairs,
     hair, inner  (N, 2, ceil(S * S / 8)) uint8   masks of hair and inner face in face and hair source, at S px,
                                                  as bits row by row (numpy.unpackbits)
 
@@ -51,7 +51,7 @@ def main(
     out: Path | None = None,
     max_yaw_gap: float = 40.0,
     max_light_gap: float = 0.0,
-    masks: bool = True,
+    masks: bool = False,
     generator: str = "builtin",
     parser: str = "builtin",
     pose: str = "builtin",
@@ -63,8 +63,8 @@ def main(
 ) -> None:
     """Makes misaligned pairs with the same hair out of sampled faces, and leaves out those that look otherwise.
 
-    Writes for every shard pairs-00000.h5, checked-00000.h5 (what was measured on each pair, and why it is left out) and
-    masks-00000.h5, then report.json and pairs.png. An interrupted run is taken up again by the same command.
+    Writes for every shard pairs-00000.h5 and checked-00000.h5 (what was measured on each pair, and why it is left out),
+    then report.json and pairs.png. An interrupted run is taken up again by the same command.
 
     Args:
         faces: folder of shards that directions.measure has measured
@@ -72,12 +72,13 @@ def main(
         out: folder for the pairs; None: "pairs" beside the folder of faces
         max_yaw_gap: largest angle between face and hair source in degrees, above 0 and below 90
         max_light_gap: largest change of light_side in CIE L*; --directions has to have light_side.json; 0: none
-        masks: also stores masks of hair and inner face
+        masks: also stores masks of hair and inner face, in masks-00000.h5: one more pass of parser and pose over all
+            pictures, for trainings of your own; hairnet.train does not read them
         generator: "builtin" or the checkpoint that made the faces
         parser: "builtin" or the path of the face parser that measured them
-        pose: as for directions.measure
-        check: as for directions.measure
-        own: as for directions.measure
+        pose: "builtin", the path of a pose network, or "mtcnn": facenet-pytorch's detector; the one that measured them
+        check: MTCNN has to agree: no face, or another yaw, is not measured; true where directions.measure was told so
+        own: Python files with attributes of one's own, with commas between them (see directions/own.py)
         hair: "builtin-hair" or the path of a hair descriptor, which judges whether the hair is the same
         workers: processes that measure; None: one per core
         device: cpu or cuda; None: cuda if there is one
@@ -113,7 +114,7 @@ def make_pairs(
     out: Path,
     max_yaw_gap: float = 40.0,
     max_light_gap: float = 0.0,
-    masks: bool = True,
+    masks: bool = False,
     generator: str = "builtin",
     scorer: Scorer | None = None,
     hair: str = "builtin-hair",
