@@ -10,6 +10,7 @@ import torch
 from data.files import read_json, sha256
 from data.weights import INDEX, WEIGHTS, builtin, load_network, resolve
 from data.world import device_of
+from evaluation.provenance import programs_sha256
 from evaluation.studio import Setup
 from faces.identity import KINDS
 from synth.formats import is_own
@@ -125,4 +126,5 @@ def facts_of(setup: Setup) -> dict[str, Any]:
         "micro_batch": setup.micro_batch,
         "device": setup.device.split(":")[0],
         "torch": str(torch.__version__),
+        "programs": programs_sha256("studio.py"),
     }

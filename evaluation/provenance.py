@@ -1,7 +1,9 @@
-"""Where a figure comes from: the command, the versions it ran with, and the sha256 of every network behind it."""
+"""Where a figure comes from: the command, the programs and versions it ran with, the sha256 of every network."""
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import platform
 import shlex
 import sys
@@ -11,6 +13,8 @@ from typing import Any
 
 from data.files import sha256
 
+ROOT = Path(__file__).parents[1]
+PACKAGES_OF_OURS = ("data", "faces", "synth", "directions", "hairnet")
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "facenet-pytorch")
 
 
@@ -23,6 +27,23 @@ def provenance(weights: dict[str, Path | None]) -> dict[str, Any]:
             role: {"file": path.name, "sha256": sha256(path)} for role, path in weights.items() if path is not None
         },
     }
+
+
+@functools.cache
+def programs_sha256(*own: str) -> str:
+    """The sha256 of all programs that pictures and their figures depend on: what was made by others is made anew.
+
+    own: those of evaluation/, as patterns of paths below it; not all, so that a report's layout costs no gallery.
+    """
+    paths = [path for package in PACKAGES_OF_OURS for path in (ROOT / package).rglob("*.py")]
+    for pattern in own:
+        found = list((ROOT / "evaluation").glob(pattern))
+        assert found, f"no program {pattern}"
+        paths += found
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        digest.update(f"{path.relative_to(ROOT).as_posix()} {sha256(path)}\n".encode())
+    return digest.hexdigest()
 
 
 def command() -> str:

@@ -25,9 +25,9 @@ from evaluation.benchmark.methods import Batch, Chosen, check_folder, read_resul
 from evaluation.benchmark.pictures import part_path, parts_of, render_all
 from evaluation.benchmark.score import METRICS, Judges, Panel
 from evaluation.benchmark.triples import Triple
+from evaluation.provenance import programs_sha256
 
-HERE = Path(__file__).parent
-PROGRAMS = (*(HERE / f"{name}.py" for name in ("methods", "paste", "score")), *sorted(HERE.parent.glob("metrics/*.py")))
+PROGRAMS = ("benchmark/methods.py", "benchmark/paste.py", "benchmark/score.py", "metrics/*.py")
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,9 @@ def run_method(plan: Plan, chosen: Chosen, method: Batch | None = None) -> Score
 
 def facts_of(plan: Plan, chosen: Chosen, numbers: list[int]) -> dict[str, Any]:
     """All that the scores of a method depend on."""
-    programs = hashlib.sha256(b"".join(path.read_bytes() for path in PROGRAMS)).hexdigest()
     facts = {
-        "method": chosen.title, "size": plan.size, "torch": str(torch.__version__), "programs": programs,
-        "device": plan.judges.device.split(":")[0], **chosen.weights,
+        "method": chosen.title, "size": plan.size, "torch": str(torch.__version__),
+        "programs": programs_sha256(*PROGRAMS), "device": plan.judges.device.split(":")[0], **chosen.weights,
         **{f"judge_{name}": digest for name, digest in plan.judges.digests().items()},
     }  # fmt: skip
     if chosen.folder is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from data.files import sha256, write_json
 from data.images import sheet, write_image
@@ -17,7 +18,7 @@ from evaluation.photos.frechet import check_inception, frechet
 from evaluation.photos.measure import METRICS, by_gap, measure, summarised
 from evaluation.photos.people import draw_pairs, find_people
 from evaluation.photos.pictures import MADE, folder_of, make_pictures, read_pictures, read_points
-from evaluation.provenance import provenance
+from evaluation.provenance import programs_sha256, provenance
 from faces import load_embedder, load_parser
 from hairnet import load_network
 from hairnet.composite import Blend, Strands
@@ -74,6 +75,8 @@ def judged(settings: Settings) -> dict[str, Any]:
         "pairs": pairs,
         "blend": settings.blend,
         "strands": settings.strands,
+        "torch": str(torch.__version__),
+        "programs": programs_sha256("photos/people.py", "photos/pictures.py"),
         **{name: sha256(path) for name in ("generator", "network", "parser") if (path := files[name]) is not None},
     }
     folder = folder_of(settings.out, facts)
