@@ -18,6 +18,7 @@ from hairnet.lesson import Plan
 from hairnet.recipe import PRESETS, Recipe
 from synth.generator import load_generator, save_generator
 from synth.networks import Generator
+from tests.hairnet.trainings import run_training
 
 SMALL = dict(size=32, stem=8, widths=(8, 16), blocks=(1, 1), pool=4, features=16, embedding=16, fusion=32)
 
@@ -62,3 +63,11 @@ def recipe() -> Recipe:
     return dataclasses.replace(
         PRESETS["demo"], steps=8, plan=plan, network=SMALL, unjudged=0.5, warmup=2, held_out=8, amp=False
     )
+
+
+@pytest.fixture(scope="session")
+def trained(world: World, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished training."""
+    out = tmp_path_factory.mktemp("trained")
+    run_training(world, out, recipe)
+    return out

@@ -5,6 +5,7 @@ import torch.distributed as dist
 from torch import nn
 
 from hairnet.shared_norm import share_statistics
+from tests.hairnet.trainings import PATIENCE
 
 
 def network():
@@ -42,7 +43,8 @@ def test_statistics_and_gradients_are_those_of_the_whole_batch(tmp_path):
     loss_of(net, x).backward()
     whole = {f"gradient of {name}": p.grad for name, p in net.named_parameters()} | net.state_dict()
     for rank, process in enumerate(processes):
-        process.join()
+        process.join(PATIENCE)
+        process.kill()  # does nothing to one that has ended
         assert process.exitcode == 0
         for name, value in torch.load(tmp_path / f"{rank}.pt", weights_only=True).items():
             assert torch.allclose(value, whole[name], rtol=1e-4, atol=1e-6), name

@@ -1,54 +1,23 @@
+"""What a training makes and learns from, and which flags it refuses."""
+
 import dataclasses
-import json
-import multiprocessing
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
 
-import hairnet.train
 from data.command import run
-from data.shards import read_arrays, read_attrs, write_arrays
+from data.shards import read_arrays, write_arrays
 from data.weights import load_network as read_network
 from hairnet import load_network
 from hairnet.lesson import Lesson
 from hairnet.losses import Weights
 from hairnet.network import arch_of
 from hairnet.recipe import Recipe
-from hairnet.state import LOG, STATE
+from hairnet.state import LOG
 from hairnet.step import rate_factor
 from hairnet.train import main, train
-
-PAIRS = "{}/pairs-00000.h5"
-SMALL = dict(size=32, stem=8, widths=(8, 16), blocks=(1, 1), pool=4, features=16, embedding=16, fusion=32)
-TOY = {"stages": [[16, 1], [16, 1]]}  # of the published architecture
-
-
-def run_training(world, out: Path, recipe: Recipe, every: int = 2) -> None:
-    train(world.pairs, out, recipe, str(world.generator), str(world.embedder), str(world.embedder), str(world.parser),
-          every, "cpu")  # fmt: skip
-
-
-def bytes_of(out: Path) -> bytes:
-    return (out / "hairnet.safetensors").read_bytes()
-
-
-def records(out: Path) -> list[dict]:
-    return [json.loads(line) for line in (out / LOG).read_text().splitlines()]
-
-
-@pytest.fixture(scope="module")
-def trained(world, recipe, tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp("trained")
-    run_training(world, out, recipe)
-    return out
+from tests.hairnet.trainings import PAIRS, TOY, bytes_of, records, run_training
 
 
 def test_a_training_leaves_a_network_a_picture_and_a_log(trained):
@@ -72,56 +41,6 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(world, recip
     run_training(world, tmp_path / "same", recipe)
     run_training(world, tmp_path / "other", dataclasses.replace(recipe, seed=1))
     assert bytes_of(tmp_path / "same") == bytes_of(trained) != bytes_of(tmp_path / "other")
-
-
-def test_a_killed_training_goes_on_to_the_same_bytes(world, recipe, trained, tmp_path):
-    process = multiprocessing.get_context("fork").Process(target=run_training, args=(world, tmp_path, recipe))
-    torch.set_num_threads(1)
-    process.start()
-    while process.is_alive() and not (tmp_path / STATE).exists():
-        time.sleep(0.002)
-    os.kill(process.pid, signal.SIGKILL)
-    process.join()
-    assert not (tmp_path / "hairnet.safetensors").exists(), "it was to be killed before its end"
-    run_training(world, tmp_path, recipe)
-    assert bytes_of(tmp_path) == bytes_of(trained)
-
-
-def test_a_finished_training_says_so_and_changes_nothing(world, recipe, trained, capsys):
-    before = bytes_of(trained)
-    run_training(world, trained, recipe)
-    assert "trained already" in capsys.readouterr().out and bytes_of(trained) == before
-
-
-def test_a_folder_of_another_training_is_refused(world, recipe, trained):
-    with pytest.raises(ValueError, match="seed 0, not 5.*another --out"):
-        run_training(world, trained, dataclasses.replace(recipe, seed=5))
-
-
-def other_pairs(world, folder: Path) -> Path:
-    """As many pairs of the same generator, in another order."""
-    arrays = {name: x[::-1] for name, x in read_arrays(PAIRS.format(world.pairs)).items()}
-    write_arrays(folder / "pairs-00000.h5", arrays, read_attrs(PAIRS.format(world.pairs)))
-    return folder
-
-
-def test_a_finished_training_is_not_that_of_other_pairs(world, recipe, trained, tmp_path):
-    before = bytes_of(trained)
-    with pytest.raises(ValueError, match="pairs_sha256 .*another --out"):
-        run_training(dataclasses.replace(world, pairs=other_pairs(world, tmp_path)), trained, recipe)
-    assert bytes_of(trained) == before
-
-
-def test_an_interrupted_training_does_not_go_on_with_other_pairs(world, recipe, tmp_path, monkeypatch):
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("hairnet.train.save_hairnet", interrupted)
-        run_training(world, tmp_path / "out", recipe)
-    assert (tmp_path / "out" / STATE).exists()
-    with pytest.raises(ValueError, match="state.safetensors belongs to a training with pairs_sha256"):
-        run_training(dataclasses.replace(world, pairs=other_pairs(world, tmp_path / "other")), tmp_path / "out", recipe)
 
 
 def test_the_recorded_command_says_all_that_decides(world, trained):
@@ -202,21 +121,6 @@ def test_a_parser_can_add_a_perceptual_term(world, recipe, tmp_path):
     assert records(tmp_path)[0]["known_perceptual"] > 0
 
 
-def test_float16_is_resumed_with_its_scaler(world, recipe, tmp_path, monkeypatch):
-    recipe = dataclasses.replace(recipe, fp16=True, steps=4)
-    run_training(world, tmp_path / "whole", recipe)
-
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("hairnet.train.save_hairnet", interrupted)
-        run_training(world, tmp_path / "again", recipe)
-    assert read_network(tmp_path / "again" / STATE)[1]["scaler"]["scale"] > 0
-    run_training(world, tmp_path / "again", recipe)
-    assert bytes_of(tmp_path / "again") == bytes_of(tmp_path / "whole")
-
-
 def test_the_learning_rate_warms_up_and_falls_to_a_hundredth(recipe):
     factors = [rate_factor(step, dataclasses.replace(recipe, steps=100, warmup=10)) for step in range(100)]
     assert factors[0] == 0.1 and max(factors) == factors[9] == 1.0 and 0.009 < factors[-1] < 0.012
@@ -249,49 +153,6 @@ def test_a_wrong_flag_ends_with_one_sentence_before_anything_runs(world, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
-def train_as_rank(rank: int, size: int, meeting: Path, out: Path, world, recipe: Recipe) -> None:
-    """One process of a world, which logs every step."""
-    hairnet.train.LOG_EVERY = 1
-    dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=size)
-    train(world.pairs, out, recipe, str(world.generator), str(world.embedder), str(world.embedder), str(world.parser),
-          100, "cpu", rank, size)  # fmt: skip
-    dist.destroy_process_group()
-
-
-NETWORKS = [
-    pytest.param(("hairnet", SMALL, 1e-4, {}), id="groups"),
-    pytest.param(("hairnet", SMALL | {"norm": "batch"}, 1e-4, {}), id="batch norm"),
-    pytest.param(("subrtova", TOY, 1e-3, {}), id="subrtova"),  # rounding grows faster where codes are free to leave W
-    # At the rate of the preset for several processes: Adam makes whole steps of the gradients that are rounding alone,
-    # of which millions of weights have some.
-    pytest.param(("hairnet", {}, 1e-4, {"lr": 2e-4, "warmup": 2000}), id="default", marks=pytest.mark.slow),
-]
-
-
-@pytest.mark.parametrize("network", NETWORKS)
-def test_two_processes_with_half_the_batch_each_learn_as_one(world, recipe, tmp_path, monkeypatch, network):
-    arch, sizes, tolerance, rate = network
-    rate = {"warmup": 100} | rate
-    recipe = dataclasses.replace(recipe, steps=50, unjudged=0.5, arch=arch, network=sizes, **rate)
-    meet = (2, tmp_path / "meeting", tmp_path / "together", world, recipe)
-    torch.set_num_threads(1)
-    fork = multiprocessing.get_context("fork").Process
-    processes = [fork(target=train_as_rank, args=(rank, *meet)) for rank in (0, 1)]
-    for process in processes:
-        process.start()
-    monkeypatch.setattr("hairnet.train.LOG_EVERY", 1)
-    run_training(world, tmp_path / "alone", recipe, every=100)
-    for process in processes:
-        process.join()
-        assert process.exitcode == 0
-    alone, together = (records(tmp_path / name)[:-1] for name in ("alone", "together"))
-    assert len(alone) == len(together) == 50
-    for one, other in zip(alone, together, strict=True):
-        assert one.keys() == other.keys()
-        for name in one.keys() - {"pairs_per_second"}:
-            assert abs(one[name] - other[name]) <= tolerance * max(1, abs(one[name])), (one["step"], name)
-
-
 @pytest.mark.gpu
 @pytest.mark.parametrize("precision", [{}, {"amp": True}, {"fp16": True}], ids=["fp32", "bf16", "fp16"])
 def test_a_gpu_trains_in_every_precision(world, recipe, tmp_path, precision):
@@ -299,17 +160,3 @@ def test_a_gpu_trains_in_every_precision(world, recipe, tmp_path, precision):
     train(world.pairs, tmp_path, recipe, str(world.generator), str(world.embedder), str(world.embedder),
           str(world.parser), 4, "cuda")  # fmt: skip
     assert all(np.isfinite(value) for value in records(tmp_path)[-1]["validation"].values())
-
-
-@pytest.mark.slow
-def test_torchrun_trains_a_network_that_loads(world, checkout, tmp_path):
-    many = tmp_path / "pairs"
-    arrays = {name: np.concatenate([x] * 4) for name, x in read_arrays(PAIRS.format(world.pairs)).items()}
-    write_arrays(many / "pairs-00000.h5", arrays, read_attrs(PAIRS.format(world.pairs)))
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
-    flags = {"pairs": many, "out": tmp_path, "generator": world.generator, "identity": world.embedder, "hair": "none",
-             "parser": world.parser, "steps": 4, "batch": 16, "device": "cpu", "amp": "false"}  # fmt: skip
-    words = [f"--{name}={value}" for name, value in flags.items()]
-    subprocess.run([*launch, "hairnet.train", *words], cwd=checkout, check=True, capture_output=True)
-    net = load_network(tmp_path / "hairnet.safetensors", "cpu")
-    assert net.config["recipe"]["plan"] | {"weights": 0} == {"batch": 16, "pictures": 4, "swaps": 4, "weights": 0}

@@ -1,0 +1,28 @@
+"""Trainings in the toy world, and what they leave."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hairnet.recipe import Recipe
+from hairnet.state import LOG
+from hairnet.train import train
+
+PAIRS = "{}/pairs-00000.h5"
+TOY = {"stages": [[16, 1], [16, 1]]}  # of the published architecture
+PATIENCE = 240  # s for a child process: many times what it takes, so that a test ends where one hangs
+
+
+def run_training(world: Any, out: Path, recipe: Recipe, every: int = 2) -> None:
+    train(world.pairs, out, recipe, str(world.generator), str(world.embedder), str(world.embedder), str(world.parser),
+          every, "cpu")  # fmt: skip
+
+
+def bytes_of(out: Path) -> bytes:
+    return (out / "hairnet.safetensors").read_bytes()
+
+
+def records(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / LOG).read_text().splitlines()]
