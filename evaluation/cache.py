@@ -7,8 +7,8 @@
                                                    hair_transfer, hair_reconstruction (N, E)
 
 The key is a hash of all that the numbers depend on, the sha256 of each network and of the programs among it; the same
-facts in full are the attributes of every file. Ranges belong to gallery rows, not to workers: any number of processes or
-machines fills the same folder, and a larger gallery starts from the files of a smaller one.
+facts in full are the attributes of every file. Ranges belong to gallery rows, not to workers: any number of processes
+or machines fills the same folder, and a larger gallery starts from the files of a smaller one.
 """
 
 from __future__ import annotations

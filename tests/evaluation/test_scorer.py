@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.metrics import roc_auc_score
 
 from data.files import read_json
+from evaluation import scorer
 from evaluation.scorer import people_in, verification
 
 
@@ -24,6 +26,25 @@ def test_figures_of_a_case_that_can_be_worked_out() -> None:
     mates, strangers = [10, 48, 38, 10], [90, 100, 80, 90, 42, 52]
     better = np.mean([a < b for a in mates for b in strangers])
     assert found["auc"] == pytest.approx(better)
+
+
+def test_blocks_of_rows_give_the_figures_of_all_pairs_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    draws = np.random.RandomState(0)
+    persons = np.array([f"person {k:02d}" for k in draws.randint(0, 12, 150)])
+    centres = {name: draws.randn(6) for name in sorted(set(persons))}
+    vectors = np.stack([centres[name] + draws.randn(6) for name in persons]).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors[1], persons[1] = vectors[0], "another"  # a tie of strangers with a photo's own cosine
+    whole = verification(vectors, persons)
+    monkeypatch.setattr(scorer, "ROWS", 7)
+    assert verification(vectors, persons) == whole
+    first, second = np.triu_indices(len(persons), 1)
+    cosines = np.einsum("nd,nd->n", vectors[first], vectors[second], dtype=np.float64).astype(np.float32)
+    same = persons[first] == persons[second]
+    assert whole["auc"] == pytest.approx(roc_auc_score(same, cosines), abs=1e-9)
+    threshold = np.sort(cosines[~same])[::-1][int(1e-3 * (~same).sum())]
+    assert whole["true_accepts"] == pytest.approx((cosines[same] > threshold).mean())
+    assert whole["nearest_strangers"] == pytest.approx(1)
 
 
 def test_a_photo_without_a_face_is_a_miss() -> None:
