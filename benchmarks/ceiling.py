@@ -3,9 +3,9 @@
     python -m benchmarks.ceiling                                        # 10,000 faces, a minute or two of a core
     python -m benchmarks.ceiling --gallery 100000
 
-The built-in generator's latents are factors of heads behind a rotation (recipes.factors), so the face of one sample with
-the hair of another has a latent of its own: the hair's factors are exchanged. It need not be found first: the world ties
-some looks of a face to its hair (long hair is worn by more feminine faces, brows follow the hair's colour).
+The built-in generator's latents are factors of heads behind a rotation (recipes.factors), so the face of one sample
+with the hair of another has a latent of its own: the hair's factors are exchanged. It need not be found first: the
+world ties some looks of a face to its hair (long hair is worn by more feminine faces, brows follow the hair's colour).
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def main(
     faces, results = (embedded(part, generator, embed, psi) for part in (z, exchanged))
     ranks = np.asarray(rank_of_mate(results, faces, np.arange(queries)))
     figures = {"gallery": gallery, "queries": queries, "rank_1": float((ranks == 1).mean()),
-               "mean_rank": float(ranks.mean()), "cosine": float((results * faces[:queries]).sum(1).mean())}  # fmt: skip
+               "mean_rank": float(ranks.mean()),
+               "cosine": float((results * faces[:queries]).sum(1).mean())}  # fmt: skip
     print(", ".join(f"{name} {value:g}" for name, value in figures.items()))
     write_json(out, figures)
 
