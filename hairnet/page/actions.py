@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from hairnet.page.door import NO_FILE, refusal
 from hairnet.page.studio import Chosen, Made, Studio, Wishes, checked_donors, left_to_right
 
 Sent = tuple[str | None, str | None]  # a photo's file and the number of a face, as the browser sends them
@@ -23,9 +24,9 @@ class Actions:
         one_face = gr.Radio(choices=[], value=None, visible=False)
         if sent is None:
             return gr.skip(), one_face, gr.skip()
-        file = Path(path_of(sent) or "")
-        self.studio.folder.use([file])
         try:
+            file = Path(path_of(sent) or "")
+            self.studio.folder.use([file])
             picks = left_to_right(self.studio.seen(file).faces)
             sentences = self.studio.notes((file, None), donor)
             visible = self.studio.showable(file)
@@ -67,22 +68,22 @@ class Actions:
             progress(done, desc=words)
 
         try:
-            wishes = Wishes(strength, take, blend, strands)  # type: ignore[arg-type]
+            wishes = Wishes(strength, take, blend, strands, share)  # type: ignore[arg-type]
             hair_photos: list[Sent] = [(path_of(hair), hair_pick)]
             if mode == "mix":
                 hair_photos = [(path_of(first), first_pick), (path_of(second), second_pick)]
             elif mode == "several":
-                hair_photos = [(path_of(entry["image"]), None) for entry in donors or [{"image": None}]]
+                hair_photos = [(path, None) for path in paths_in(donors)] or [(None, None)]
             person, *hairs = self._chosen([(path_of(face), face_pick), *hair_photos])
             if mode == "several":
                 made = self.studio.compare(person, checked_donors([path for path, _ in hairs]), wishes, say)
             else:
-                weights = [1 - share, share] if mode == "mix" else [1.0]
+                weights = [1 - wishes.share, wishes.share] if mode == "mix" else [1.0]
                 made = [self.studio.transfer(person, hairs, weights, wishes, say)]
             sentences = self.studio.notes(person, donor=False)
             sentences += [sentence for one in hairs for sentence in self.studio.notes(one, donor=True)]
         except (ValueError, OSError) as error:
-            raise gr.Error(plain(str(error)), title="This cannot be done", print_exception=False) from error
+            raise refusal(plain(str(error))) from error
         self.studio.folder.give(request.session_hash, [path for one in made for path in files_of(one)])
         text = said(sentences)
         return (
@@ -133,21 +134,31 @@ class Actions:
         if any(path is None for path, _ in sent):
             missing = "Your photo" if sent[0][0] is None else "A photo of the hair"
             raise ValueError(f"{missing} is missing: choose one first")
+        if not all(pick is None or isinstance(pick, str) for _, pick in sent):
+            raise ValueError("A face is chosen by its number from the left, written as text")
         chosen = [(Path(path), pick or None) for path, pick in sent if path is not None]
         self.studio.folder.use([path for path, _ in chosen])
         return chosen
 
 
 def path_of(sent: Any) -> str | None:
-    """The file of an image as the browser names it; Gradio has checked that it is an upload or an example.
+    """The file of an image as the browser names it; hairnet.page.door has seen to it that it is a guest's to use.
 
     Handlers take photos as they were sent, as Gradio would otherwise open them, with any reader that there is.
     """
     if sent is None:
         return None
-    if not sent["path"]:
-        raise ValueError("The photo did not arrive as a file: choose it again")
+    if not isinstance(sent, dict) or not isinstance(sent.get("path"), str) or not sent["path"]:
+        raise ValueError(NO_FILE)
     return sent["path"]
+
+
+def paths_in(gallery: Any) -> list[str]:
+    """The files of several images, as a gallery sends them."""
+    entries = [] if gallery is None else gallery
+    if not isinstance(entries, list) or not all(isinstance(one, dict) and one.get("image") for one in entries):
+        raise ValueError("Hair comes from photos, not from films or other files: choose others")
+    return [path for one in entries if (path := path_of(one["image"]))]
 
 
 def files_of(made: Made) -> tuple[Path, Path, Path]:

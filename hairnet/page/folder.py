@@ -2,7 +2,8 @@
 
 A browser's upload and its download are files, so a page cannot do without. They lie in a temporary folder that only
 this user can read. Results are deleted when their guest closes the page, everything at the latest MINUTES after its
-last use, and all of it when the process ends. What a killed process left behind goes at the next start.
+last use (standing in the queue is one), and all of it when the process ends. What a killed process left behind goes at
+the next start.
 
 Uploads wait for their time even when their guest has gone: equal uploads of two guests are one file (Gradio names them
 by their content), and the other guest may still stand in the queue.
@@ -18,7 +19,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from data.files import alive
@@ -35,6 +36,7 @@ class Folder:
         remove_left_behind(parent)
         self.path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=parent)).resolve()  # mode 700
         self.minutes = minutes
+        self.waiting: Callable[[], Iterable[Path]] = tuple  # files of guests in the queue: the page knows
         self._results: dict[str, set[Path]] = {}  # by guest
         self._used: dict[Path, float] = {}  # when, in seconds
         self._lock = threading.Lock()
@@ -64,7 +66,8 @@ class Folder:
                 remove(path)
 
     def sweep(self) -> None:
-        """Deletes what nobody has used for `minutes`."""
+        """Deletes what nobody has used for `minutes`; to wait in the queue with a file is to use it."""
+        self.use(self.waiting())
         oldest = time.time() - 60 * self.minutes
         with self._lock:
             for path in list(self.path.rglob("*")):

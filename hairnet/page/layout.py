@@ -9,6 +9,7 @@ import gradio as gr
 
 from hairnet.mix import STRONGEST
 from hairnet.page.actions import Actions
+from hairnet.page.door import Guarded
 from hairnet.page.examples import FOLDER, faces, hairs
 from hairnet.page.studio import MOST_DONORS, Studio
 
@@ -40,7 +41,7 @@ def build(studio: Studio, megabytes: float) -> gr.Blocks:
     """The page for a studio; uploads above `megabytes` never reach it."""
     gr.set_static_paths([FOLDER])
     act = Actions(studio)
-    with gr.Blocks(title="hairnet", analytics_enabled=False) as page:
+    with Guarded(studio.folder.path, title="hairnet", analytics_enabled=False) as page:
         gr.Markdown(HEAD, elem_id="head")
         mode, results = gr.State("one"), gr.State([])
         with gr.Row(elem_id="main", equal_height=False):
@@ -122,7 +123,9 @@ def build(studio: Studio, megabytes: float) -> gr.Blocks:
             changed.input(act.make_again, [results, *inputs], outputs, trigger_mode="always_last", **drawn, **HIDDEN)
         choice.select(act.show, [results], [result, download], **HIDDEN)
         page.unload(act.leave)
-    return page.queue(max_size=WAITING, default_concurrency_limit=4)
+    page.queue(max_size=WAITING, default_concurrency_limit=4)
+    studio.folder.waiting = page.waiting
+    return page
 
 
 def slider(label: str, name: str, low: float, high: float, value: float) -> gr.Slider:

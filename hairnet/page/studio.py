@@ -6,6 +6,7 @@ a slider's next position does not begin with reading them again.
 
 from __future__ import annotations
 
+import reprlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ from faces.detect import Faces, chosen, detect
 from faces.parsing import Parser
 from hairnet.composite import Blend, Strands
 from hairnet.looks import Look
-from hairnet.mix import Take
+from hairnet.mix import STRONGEST, Take
 from hairnet.model import HairNet, Portrait
 from hairnet.page.folder import Folder
 from hairnet.quality import warnings
@@ -45,11 +46,18 @@ class Wishes:
     take: Take = "all"
     blend: Blend = "alpha"
     strands: Strands = "photo"
+    share: float = 0.5  # of the second of two photos of hair
 
     def __post_init__(self) -> None:
+        for name, most in (("strength", STRONGEST), ("share", 1)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+                raise ValueError(f"{name} is {shortened(value)}: it must be a number from 0 to {most:g}")
         for name, kind in (("take", Take), ("blend", Blend), ("strands", Strands)):
             if getattr(self, name) not in get_args(kind):
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be one of {', '.join(get_args(kind))}")
+                raise ValueError(
+                    f"{name} is {shortened(getattr(self, name))}: it must be one of {', '.join(get_args(kind))}"
+                )
 
 
 @dataclass(frozen=True)
@@ -195,6 +203,11 @@ class Studio:
             del self._seen[path]
         for key in [key for key in self._looks if not all(path.exists() for path, _ in key)]:
             del self._looks[key]
+
+
+def shortened(value: object) -> str:
+    """A value in a sentence, whatever somebody has sent."""
+    return reprlib.repr(value)
 
 
 def left_to_right(faces: Faces) -> list[str]:

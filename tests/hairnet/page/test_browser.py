@@ -11,6 +11,7 @@ from hairnet.page.examples import faces, hairs
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[dev]'")
 
+pytestmark = pytest.mark.xdist_group("page")  # one page for all, as it takes its time to start
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--no-first-run"]
 LONG = 240_000  # ms, on a busy machine
