@@ -58,7 +58,9 @@ def check_not_among(outputs: Iterable[Path], inputs: Iterable[Path], flag: str =
     """ValueError naming the flag when an output would take the place of an input, by whatever name or link."""
     kept = {_identity(path) for path in inputs}
     for output in outputs:
-        if output.exists() and _identity(output) in kept:
+        # x/../a.png exists only once x is made for it
+        names = {output, Path(os.path.normpath(output.absolute()))}
+        if any(name.exists() and _identity(name) in kept for name in names):
             raise ValueError(f"{flag} {output} is one of the files to read: give another name, so that it is kept")
 
 

@@ -114,3 +114,11 @@ def test_an_output_in_the_place_of_an_input_is_refused_under_any_name(tmp_path: 
     for name in ("a.png", "link.png", "hard.png", "../" + tmp_path.name + "/a.png"):
         with pytest.raises(ValueError, match="^--out .* is one of the files to read"):
             check_not_among([other, tmp_path / name], [photo])
+
+
+def test_an_input_is_kept_though_the_way_to_it_leads_through_a_folder_that_is_still_to_be_made(tmp_path):
+    photo = tmp_path / "in.png"
+    photo.write_bytes(b"a photo")
+    with pytest.raises(ValueError, match="one of the files to read"):
+        check_not_among([tmp_path / "new" / ".." / "in.png"], [photo])
+    check_not_among([tmp_path / "new" / "in.png"], [photo])
