@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from data.command import run
-from data.shards import read_arrays, write_arrays
+from data.shards import read_arrays, read_attrs, write_arrays
 from data.weights import load_network as read_network
 from hairnet import load_network
 from hairnet.lesson import Lesson
@@ -113,6 +113,19 @@ def test_mirrored_steps_learn_from_pictures_alone(world, recipe, tmp_path):
     run_training(world, tmp_path, with_plan(dataclasses.replace(recipe, unjudged=0.0), mirrored=1.0))
     terms = records(tmp_path)[0].keys()
     assert "known_pixels" in terms and "unknown_identity" in terms and not {"w", "returned_w"} & terms
+
+
+def test_a_curriculum_trains_and_its_gaps_are_checked_before_any_work(world, recipe, tmp_path):
+    recipe = with_plan(dataclasses.replace(recipe, steps=4, unjudged=1.0), widening=2)
+    run_training(world, tmp_path / "out", recipe)
+    command = read_network(tmp_path / "out" / "hairnet.safetensors")[1]["recipe"]["command"]
+    assert command.endswith("--curriculum 0.5")
+    arrays = read_arrays(PAIRS.format(world.pairs))
+    arrays["yaw_gap"][7] = np.nan
+    write_arrays(tmp_path / "pairs-00000.h5", arrays, read_attrs(PAIRS.format(world.pairs)))
+    with pytest.raises(ValueError, match="pairs-00000.h5 has no yaw_gap of 40 finite numbers"):
+        run_training(dataclasses.replace(world, pairs=tmp_path), tmp_path / "none", recipe)
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_parser_can_add_a_perceptual_term(world, recipe, tmp_path):
