@@ -55,11 +55,11 @@ class Look:
 
     @cached_property
     def _steering(self) -> Steering | None:
-        """By which colour and shape are told apart; None where a network has none: then layers do, less well."""
-        try:
-            return self.net.steering
-        except (ValueError, OSError):
-            return None
+        """By which colour and shape are told apart; None where a network has none: then layers do, less well.
+
+        A damaged file, or another network's, is an error: layers would give something else than was asked for.
+        """
+        return self.net.steering if self.net.steerable else None
 
     @torch.no_grad()
     def codes(

@@ -130,6 +130,11 @@ class HairNet:
         photo = face.canvas.to_photo(face.aligned, made.picture, made.mask)
         return Result(photo, made.crop, generated, ws, made)
 
+    @property
+    def steerable(self) -> bool:
+        """Whether a file of directions lies beside the network's."""
+        return self.file is not None and self.file.with_name(FILE).is_file()
+
     @cached_property
     def steering(self) -> Steering:
         """Directions in the hair embedding: those beside the network's file; ValueError or OSError without any."""
