@@ -7,7 +7,8 @@ that changes, or another one of the same name, never gets an old result.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -108,19 +109,21 @@ def whole(crop: Image.Image) -> Aligned:
     return Aligned(crop, _corners(crop.width), points, crop)
 
 
-def photos_among(paths: Iterable[Path]) -> list[Path]:
-    """Those that are named like photos, by name."""
-    return sorted(path for path in paths if path.suffix.lower() in PHOTOS and path.is_file())
-
-
-def photos_of(folder: Path, flag: str) -> list[Path]:
-    """The photos of a folder; ValueError naming the flag when there are none."""
+def photos_of(folder: Path, flag: str = "") -> list[Path]:
+    """The files of a folder that are named like photos, by name; ValueError naming the flag when there are none."""
+    what = f"{flag} {folder}".lstrip()
     if not folder.is_dir():
-        raise ValueError(f"{flag} {folder} is not a folder: give one that holds photos")
-    photos = photos_among(folder.iterdir())
+        raise ValueError(f"{what} is not a folder: give one that holds photos")
+    photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTOS and path.is_file())
     if not photos:
-        raise ValueError(f"{flag} {folder} holds no photos: give a folder of images such as .jpg, .png or .webp")
+        raise ValueError(f"{what} holds no photos: give a folder of images such as .jpg, .png or .webp")
     return photos
+
+
+def names_of(photos: Sequence[Path]) -> dict[Path, str]:
+    """Names for results: bob of bob.jpg, but bob.jpg and bob.png where there are both (case is no difference)."""
+    stems = Counter(path.stem.lower() for path in photos)
+    return {path: path.stem if stems[path.stem.lower()] == 1 else path.name for path in photos}
 
 
 def parse_paths(text: str, flag: str) -> list[Path]:

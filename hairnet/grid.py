@@ -6,6 +6,8 @@ N faces and M hairs are N + M encodings and N x M pictures. With --cache the nex
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -17,11 +19,12 @@ from data.files import check_file_place, check_folder_place, check_not_among
 from data.images import check_image_path, to_uint8, write_image
 from data.progress import Progress
 from faces.parsing import load_parser
-from hairnet.embeddings import Album, photos_of
+from hairnet.embeddings import Album, names_of, photos_of
 from hairnet.model import load_network
-from hairnet.strips import blank, contact
+from hairnet.strips import blank, contact, shown_side
 
 MOST = 10_000  # pictures in a grid
+Shown = Literal["alpha", "multiband", "poisson", "none"]
 BATCH = 16  # pictures per pass: fixed, since a network's last bits may change with the batch
 
 
@@ -47,7 +50,8 @@ def main(
         faces: folder of photos whose faces count
         hairs: folder of photos whose hair counts
         out: the table, .png, .jpg or .webp; its pictures have the generator's full size
-        pictures: folder for every picture by itself, HAIR-on-FACE.png
+        pictures: folder for every picture by itself as soon as it is drawn, HAIR-on-FACE.png (with suffixes where
+            two photos have one name)
         blend: none shows what the generator draws; alpha, multiband and poisson lay the hair into the face's photo
         aligned: true when the files are FFHQ crops already, such as generated faces: nothing is detected then
         cache: folder for embeddings, so that a photo is never encoded twice; left out: nothing is kept
@@ -64,26 +68,23 @@ def main(
     check_not_among([out], [*people, *donors])
     if pictures is not None:
         check_folder_place(pictures, "--pictures")
-        check_not_among([_place(pictures, hair, face) for face in people for hair in donors], [*people, *donors])
+        places = places_of(pictures, people, donors)
+        check_not_among(places.values(), [*people, *donors])
     if cache is not None:
         check_folder_place(cache, "--cache")
     album = Album(load_network(network, device, generator), load_parser(parser, device), aligned, cache)
     people, donors = usable(album, people, "face"), usable(album, donors, "hair")
     if not people or not donors:
         raise ValueError(f"{faces if not people else hairs} holds no photo that could be used: see the reasons above")
-    cells = table(album, people, donors, blend)
-    if pictures is not None:
-        for row, face in zip(cells, people, strict=True):
-            for picture, hair in zip(row, donors, strict=True):
-                write_image(picture, _place(pictures, hair, face))
-    side = max(cells[0][0].width, album.net.generator.resolution)
-    shown = [blank(side), *(album.portrait(hair).aligned.image for hair in donors)]
-    captions = ["", *(hair.stem for hair in donors)]
-    for row, face in zip(cells, people, strict=True):
-        shown += [album.portrait(face).aligned.image, *row]
+    shrunk = small(album, people, donors, blend, places if pictures is not None else {})
+    side = shrunk[0].width
+    above = [fitted(album.portrait(hair).aligned.image, side) for hair in donors]
+    shown, captions = [blank(side), *above], ["", *(hair.stem for hair in donors)]
+    for k, face in enumerate(people):
+        row = shrunk[k * len(donors) : (k + 1) * len(donors)]
+        shown += [fitted(album.portrait(face).aligned.image, side), *row]
         captions += [face.stem, *[""] * len(donors)]
-    fitted = [one.resize((side, side), Image.Resampling.LANCZOS) for one in shown]
-    write_image(contact(fitted, len(donors) + 1, captions), out)
+    write_image(contact(shown, len(donors) + 1, captions), out)
     print(f"{len(people)} faces x {len(donors)} hairs with {album.encodings} encodings: {out} written")
 
 
@@ -99,32 +100,55 @@ def usable(album: Album, paths: list[Path], role: Literal["face", "hair"]) -> li
     return kept
 
 
+def small(
+    album: Album, faces: list[Path], hairs: list[Path], blend: Shown, places: dict[tuple[Path, Path], Path]
+) -> list[Image.Image]:
+    """All cells, row by row, as small as the table shows them; where they have places, they are written in full."""
+    shrunk: list[Image.Image] = []
+    for face, hair, picture in Progress(cells(album, faces, hairs, blend), len(faces) * len(hairs), unit="picture"):
+        if places:
+            write_image(picture, places[face, hair])
+        full = max(picture.width, album.net.generator.resolution)
+        shrunk.append(fitted(picture, shown_side(full, len(hairs) + 1, len(faces) + 1)))
+    return shrunk
+
+
 @torch.no_grad()
-def table(
-    album: Album,
-    faces: list[Path],
-    hairs: list[Path],
-    blend: Literal["alpha", "multiband", "poisson", "none"] = "none",
-) -> list[list[Image.Image]]:
-    """A row for each face, a picture for each hair."""
-    face, hair = album.embeddings(faces, "face"), album.embeddings(hairs, "hair")
-    if blend == "none":
-        rows = []
-        for one in Progress(face, unit="row"):
-            parts = [album.net.decode(one.expand(len(some), -1), some) for some in hair.split(BATCH)]
-            rows.append([Image.fromarray(x) for part in parts for x in to_uint8(album.net.pictures(part))])
-        return rows
-    rows = []
-    for path in Progress(faces, unit="row"):
-        row = []
-        for donor in hairs:
-            row.append(album.look(path, [donor]).at(blend=blend).image)
-        rows.append(row)
-    return rows
+def cells(
+    album: Album, faces: list[Path], hairs: list[Path], blend: Shown = "none"
+) -> Iterator[tuple[Path, Path, Image.Image]]:
+    """Every face with every hair, one after another: nothing that has been taken is kept."""
+    if blend != "none":
+        yield from ((face, hair, album.look(face, [hair]).at(blend=blend).image) for face in faces for hair in hairs)
+        return
+    worn = album.embeddings(hairs, "hair")
+    for face in faces:
+        one = album.embedding(face, "face")
+        for k in range(0, len(hairs), BATCH):
+            some = worn[k : k + BATCH]
+            drawn = to_uint8(album.net.pictures(album.net.decode(one.expand(len(some), -1), some)))
+            for hair, picture in zip(hairs[k : k + BATCH], drawn, strict=True):
+                yield face, hair, Image.fromarray(picture)
 
 
-def _place(folder: Path, hair: Path, face: Path) -> Path:
-    return folder / f"{hair.stem}-on-{face.stem}.png"
+def table(album: Album, faces: list[Path], hairs: list[Path], blend: Shown = "none") -> list[list[Image.Image]]:
+    """A row for each face, a picture for each hair, all at full size and in memory: for tables of modest size."""
+    made = [picture for _, _, picture in cells(album, faces, hairs, blend)]
+    return [made[k : k + len(hairs)] for k in range(0, len(made), len(hairs))]
+
+
+def places_of(folder: Path, faces: list[Path], hairs: list[Path]) -> dict[tuple[Path, Path], Path]:
+    """{(face, hair): where their picture goes}; ValueError when names are so odd that two would share a place."""
+    of_face, of_hair = names_of(faces), names_of(hairs)
+    places = {(face, hair): folder / f"{of_hair[hair]}-on-{of_face[face]}.png" for face in faces for hair in hairs}
+    (place, count), *_ = Counter(str(place).lower() for place in places.values()).most_common(1)
+    if count > 1:
+        raise ValueError(f"--pictures would write {place} {count} times: rename the photos that it is made of")
+    return places
+
+
+def fitted(picture: Image.Image, side: int) -> Image.Image:
+    return picture.resize((side, side), Image.Resampling.LANCZOS)
 
 
 if __name__ == "__main__":

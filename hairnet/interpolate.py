@@ -26,7 +26,7 @@ from hairnet.mix import Take, between, check_strength
 from hairnet.mix import path as weights_of
 from hairnet.model import load_network
 from hairnet.portraits import Result
-from hairnet.strips import contact
+from hairnet.strips import contact, frame
 
 OWN = "own"  # instead of a photo: the hair that the face's photo shows
 
@@ -149,11 +149,6 @@ def between_faces(album: Album, faces: list[Path], hair: Path, weights: np.ndarr
 def caption(names: list[str], weights: np.ndarray) -> str:
     """Such as `30 % a + 70 % b`."""
     return " + ".join(f"{100 * w:.0f} % {name}" for name, w in zip(names, weights, strict=True) if abs(w) > 1e-9)
-
-
-def frame(folder: Path, number: int) -> Path:
-    """Where a step goes."""
-    return folder / f"step-{number:04d}.png"
 
 
 def _ways(strengths: np.ndarray) -> np.ndarray:

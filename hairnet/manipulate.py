@@ -25,7 +25,9 @@ from hairnet.embeddings import Album
 from hairnet.model import HairNet, load_network
 from hairnet.steer import measure
 from hairnet.steering import COLOUR, HairDirection, load_steering, read_published
-from hairnet.strips import contact
+from hairnet.strips import contact, frame
+
+MOST_LENGTHS = 1000  # of a vector of a latent_directions.pkl; its authors go to about 25
 
 
 def main(
@@ -76,14 +78,15 @@ def main(
     check_not_among([out, out.with_suffix(".json")], [face])
     if frames is not None:
         check_folder_place(frames, "--frames")
-        check_not_among([_frame(frames, k) for k in range(len(values))], [face], "--frames")
+        check_not_among([frame(frames, k) for k in range(len(values))], [face], "--frames")
     read_image(face)
     judge = load_parser(parser, device)
     album = Album(load_network(network, device, generator), judge, aligned)
     net = album.net
     person, hair = album.portrait(face), album.embedding(face, "hair")
     if directions is not None and directions.suffix == ".pkl":
-        moved, start, unit = published_moves(net, hair, directions, attribute, values, flag), float("nan"), ""
+        check_lengths(values, flag, text or "", directions)
+        moved, start, unit = published_moves(net, hair, directions, attribute, values), None, ""
     else:
         steered = (net.steering if directions is None else load_steering(directions, net))[attribute]
         start, unit = float(steered.estimate(hair)[0]), steered.unit
@@ -99,18 +102,27 @@ def main(
         made = [change(person.canvas, generated[0], one, judge) for one in generated[1:]]
         pictures = [one.crop for one in made]
         whole = [person.canvas.to_photo(person.aligned, one.picture, one.mask) for one in made]
-    known = found.get(attribute, np.full(len(generated), np.nan))
-    captions = [f"{flag[2:]} {value:+g} {unit.removeprefix('CIE ')}" for value in values]
+    captions = [f"{flag[2:]} {value:+g} {unit.removeprefix('CIE ')}".rstrip() for value in values]
     write_image(contact(pictures, len(pictures), captions), out)
     if frames is not None:
         for k, picture in enumerate(whole):
-            write_image(picture, _frame(frames, k))
-    rows = [{flag[2:]: value, "measured": after} for value, after in zip(values, known[1:], strict=True)]
-    figures = {"attribute": attribute, "unit": unit, "estimated": start, "measured": known[0], "pictures": rows}
-    write_json(out.with_suffix(".json"), figures)
-    print(f"generated with its own hair: measured {known[0]:.1f} {unit}")
-    for value, after in zip(values, known[1:], strict=True):
-        print(f"{flag[2:]} {value:+g}  ->  measured {after:.1f} {unit}")
+            write_image(picture, frame(frames, k))
+    own, *measured = [known(value) for value in found.get(attribute, np.full(len(generated), np.nan))]
+    rows = [{flag[2:]: value} | after for value, after in zip(values, measured, strict=True)]
+    figures = {"attribute": attribute, "unit": unit, **({} if start is None else {"estimated": start}), **own}
+    write_json(out.with_suffix(".json"), figures | {"pictures": rows})
+    print(f"{attribute} of the picture generated with its own hair{in_words(own, unit)}: {out} written")
+    for value, after in zip(values, measured, strict=True):
+        print(f"{flag[2:]} {value:+g}{in_words(after, unit)}")
+
+
+def known(value: float) -> dict[str, float]:
+    """A measured value for a file, nothing where none could be measured."""
+    return {"measured": float(value)} if np.isfinite(value) else {}
+
+
+def in_words(found: dict[str, float], unit: str) -> str:
+    return f"  ->  measured {found['measured']:.1f} {unit}" if found else ""
 
 
 @torch.no_grad()
@@ -132,11 +144,17 @@ def check_reach(one: HairDirection, start: float, amounts: np.ndarray, flag: str
         )
 
 
-def published_moves(net: HairNet, hair: Tensor, path: Path, name: str, amounts: np.ndarray, flag: str) -> Tensor:
+def check_lengths(amounts: np.ndarray, flag: str, text: str, path: Path) -> None:
+    """ValueError when a latent_directions.pkl cannot be followed by these amounts, which count its vectors."""
+    if flag != "--by":
+        raise ValueError(f"{flag} is {text}, but {path} has no units, only lengths: give --by, such as --by -25,0,25")
+    if np.abs(amounts).max() > MOST_LENGTHS:
+        raise ValueError(f"{flag} is {text}: with {path} it must lie in -{MOST_LENGTHS} to {MOST_LENGTHS}")
+
+
+def published_moves(net: HairNet, hair: Tensor, path: Path, name: str, amounts: np.ndarray) -> Tensor:
     """Hair embeddings (S, D) moved along a vector of a latent_directions.pkl, in its own lengths."""
     vectors = read_published(path)
-    if flag != "--by":
-        raise ValueError(f"--to is {name}, but {path} has no units, only lengths: give --by, such as --by -25,0,25")
     if name not in vectors:
         raise ValueError(f"--attribute is {name!r}, but {path} has {', '.join(vectors)}")
     vector = vectors[name]
@@ -146,10 +164,6 @@ def published_moves(net: HairNet, hair: Tensor, path: Path, name: str, amounts: 
             "give the directions that belong to it"
         )
     return hair + torch.from_numpy(amounts[:, None] * vector).to(hair)
-
-
-def _frame(folder: Path, number: int) -> Path:
-    return folder / f"step-{number:04d}.png"
 
 
 if __name__ == "__main__":

@@ -21,11 +21,10 @@ from data.progress import Progress
 from faces.align import align_at
 from faces.detect import chosen, detect, listed
 from faces.parsing import Parser, load_parser
+from hairnet.embeddings import names_of, photos_of
 from hairnet.mix import Take, check_strength
 from hairnet.model import HairNet, Portrait, Result, load_network
 from hairnet.quality import warnings
-
-PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".heic", ".heif"}
 
 
 def main(
@@ -149,14 +148,6 @@ def sheet_of(debug: Path, hair: Path, face: Path) -> Path:
     return debug / f"{hair.stem}-on-{face.stem}.png"
 
 
-def photos_of(folder: Path) -> list[Path]:
-    """The photos of a folder, by name."""
-    photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTOS and path.is_file())
-    if not photos:
-        raise ValueError(f"{folder} holds no photos: give a folder of images such as .jpg, .png or .webp")
-    return photos
-
-
 def targets_of(hair: Path, faces: list[Path], folder: bool, out: Path | None) -> list[Path]:
     """Where the results go; ValueError when nothing can be written there."""
     if not folder:
@@ -169,8 +160,7 @@ def targets_of(hair: Path, faces: list[Path], folder: bool, out: Path | None) ->
     if place.suffix:
         raise ValueError(f"--out {place} names one image: give a folder for the results of a folder")
     check_folder_place(place)
-    names = [path.stem if sum(p.stem == path.stem for p in faces) == 1 else path.name for path in faces]
-    targets = [place / f"{hair.stem}-on-{name}.png" for name in names]
+    targets = [place / f"{hair.stem}-on-{name}.png" for name in names_of(faces).values()]
     check_not_among(targets, [hair, *faces])
     return targets
 

@@ -1,5 +1,7 @@
 """The commands that use a network in more ways than one: grid, interpolate, manipulate, pairs."""
 
+import pickle
+import weakref
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +16,7 @@ from hairnet import grid, interpolate, manipulate, pairs
 from hairnet.embeddings import Album, whole
 from hairnet.model import load_network
 from hairnet.portraits import Portrait
+from hairnet.steering import FILE
 from tests.hairnet.toys import crops, toy_network
 
 
@@ -76,6 +79,32 @@ def test_the_grid_command_writes_the_table_and_every_picture_and_needs_no_encodi
     before = (tmp_path / "t.png").read_bytes()
     again = call(grid, *words)
     assert "with 0 encodings" in again.stdout and (tmp_path / "t.png").read_bytes() == before
+
+
+def test_photos_of_one_name_but_two_formats_give_two_pictures(call, tmp_path):
+    for folder, names in (("f", "ab"), ("h", "x")):
+        for path in crops(tmp_path / folder, names):
+            Image.open(path).save(path.with_suffix(".jpg"))
+    done = call(grid, "--faces", "f", "--hairs", "h", "--pictures", "p")
+    assert done.returncode == 0, done.stderr
+    made = {path.name for path in (tmp_path / "p").iterdir()}
+    assert len(made) == 8 and "x.jpg-on-a.png.png" in made
+
+
+def test_pictures_that_would_take_one_place_are_refused(call, tmp_path):
+    (face,), (hair,) = crops(tmp_path / "f", "a"), crops(tmp_path / "h", "x")
+    for one, name in ((face, "b-on-c.png"), (face, "c.png"), (hair, "a.png"), (hair, "a-on-b.png")):
+        one.with_name(name).write_bytes(one.read_bytes())
+    refused(call(grid, "--faces", "f", "--hairs", "h", "--pictures", "p"), "a-on-b-on-c.png 2 times: rename")
+
+
+def test_a_grid_keeps_no_picture_at_full_size(world, network, tmp_path):
+    faces, hairs = crops(tmp_path / "f", "abc"), crops(tmp_path / "h", "xy")
+    seen: list[weakref.ref] = []
+    for _, _, picture in grid.cells(album(world, network), faces, hairs):
+        assert sum(one() is not None for one in seen[:-1]) == 0
+        seen.append(weakref.ref(picture))
+    assert len(seen) == 6
 
 
 def test_a_cached_embedding_is_never_that_of_another_photo_of_the_same_name(world, network, tmp_path):
@@ -185,6 +214,20 @@ def test_manipulations_that_make_no_sense_are_refused(call, tmp_path, words, sen
     refused(call(manipulate, "a.png", *words), sentence)
 
 
+def test_published_directions_have_no_units_and_claim_no_measurements(call, tmp_path):
+    crops(tmp_path, "a")
+    vector = np.random.RandomState(0).randn(16).astype(np.float32)
+    (tmp_path / "latent_directions.pkl").write_bytes(pickle.dumps({"color": vector}))
+    words = ["a.png", "--attribute", "color", "--directions", "latent_directions.pkl", "--blend", "none"]
+    done = call(manipulate, *words, "--by", "-2,2", "--out", "m.png")
+    assert done.returncode == 0 and "nan" not in done.stdout and "measured" not in done.stdout, done.stderr
+    assert read_json(tmp_path / "m.json")["pictures"] == [{"by": -2}, {"by": 2}]
+    refused(call(manipulate, *words, "--to", "3,4"), "--to is 3,4, but latent_directions.pkl has no units")
+    refused(
+        call(manipulate, *words, "--by", "1e30"), "--by is 1e30: with latent_directions.pkl it must lie in -1000 to"
+    )
+
+
 def test_a_list_of_pairs_is_worked_through_and_photos_are_encoded_once(call, tmp_path):
     crops(tmp_path, "abxy")
     (tmp_path / "l.csv").write_text(
@@ -227,6 +270,19 @@ def test_without_directions_layers_tell_colour_from_shape(world, tmp_path):
     colour, shape = look.codes(take="colour"), look.codes(take="shape")
     assert np.allclose(colour[:, :2], own[:, :2], atol=1e-5) and np.allclose(colour[:, 2:], other[:, 2:], atol=1e-5)
     assert np.allclose(colour + shape, own + other, atol=1e-4)
+
+
+@pytest.mark.parametrize("fault, sentence", [("damaged", "hair-directions"), ("of another network", "another network")])
+def test_directions_that_cannot_be_used_are_an_error_and_not_left_out(world, network, tmp_path, fault, sentence):
+    path = toy_network(tmp_path / "n", world, seed=1, steered=False)
+    other = (network.parent / FILE).read_bytes()
+    (path.parent / FILE).write_bytes(other[: len(other) // 2] if fault == "damaged" else other)
+    parser = load_parser(world.parser, "cpu")
+    face, hair = (Portrait(whole(read_image(one)), parser) for one in crops(tmp_path, "ax"))
+    look = load_network(path, "cpu").look(face, [hair])
+    with pytest.raises(ValueError, match=sentence):
+        look.codes(take="colour")
+    look.codes()  # which needs none
 
 
 def test_a_picture_that_is_not_square_is_no_aligned_crop(call, tmp_path):
