@@ -38,7 +38,8 @@ def report(folder: Path, title: str) -> str:
         origins.append(origin("Scorer", content["provenance"], "no random numbers"))
     if not origins:
         raise ValueError(
-            f"{folder} holds no results: run python -m evaluation.retrieval --out {folder}/retrieval first"
+            f"{folder} holds no results (retrieval/, benchmark/, photos/, scorer.json): give the folder "
+            f"above your results, or run python -m evaluation.retrieval --out {folder}/retrieval first"
         )
     lead = html.paragraph("Every figure with its interval, its controls and the command that made it.", "soft")
     return html.page(
