@@ -69,12 +69,16 @@ class LPIPS(nn.Module):
         return seen
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return torch.stack([look.mean((1, 2)) for look in self.maps(a, b)]).sum(0)
+
+    def maps(self, a: Tensor, b: Tensor) -> list[Tensor]:
+        """The distances place by place, (N, h, w) for each look, fine to coarse; the sum of their means is LPIPS."""
         check_crop(a)
-        total = torch.zeros(len(a), device=a.device)
+        found = []
         for k, (one, other) in enumerate(zip(self.features(a), self.features(b), strict=True)):
             difference = (unit(one.float()) - unit(other.float())).square()
-            total = total + torch.einsum("nchw,c->n", difference, self.get_buffer(f"lin{k}")) / one[0, 0].numel()
-        return total
+            found.append(torch.einsum("nchw,c->nhw", difference, self.get_buffer(f"lin{k}")))
+        return found
 
 
 class ParserDistance(nn.Module):

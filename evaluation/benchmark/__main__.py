@@ -53,7 +53,7 @@ def main(
         parser: finds the hair of results, and pastes; "builtin" or a file
         embedder: the face network that judges identity, "builtin" or a file that no loss has used
         hair_embedder: the hair descriptor that judges, "builtin" or a file
-        perceptual: "builtin" (features of the shipped pose network), or AlexNet's weights (.pth) for LPIPS
+        perceptual: "builtin" (features of the shipped pose network), or LPIPS's files (.pth), by commas
         per_bucket: only the first so many triples of each bucket; None is the whole list
         size: side of the pictures in pixels, 64 to 1024
         seed: of the bootstrap

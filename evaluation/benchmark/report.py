@@ -159,7 +159,8 @@ def _trained_with(chosen: Chosen, judges: Judges) -> dict[str, bool | None] | No
         return None
     config = config_of(resolve(chosen.network, "hairnet"))
     roles: tuple[Role, ...] = get_args(Role)
-    return {role: trained_with(judges.files[role], role, config) for role in roles}
+    # of several files the first is the network, the others are numbers beside it
+    return {role: trained_with(judges.files[role][0], role, config) for role in roles}
 
 
 def _write_rows(path: Path, scored: Scored, triples: list[Triple]) -> None:

@@ -22,7 +22,7 @@ from directions.colour import cielab
 from evaluation.judge import embedder_file
 from evaluation.metrics.colour import ciede2000
 from evaluation.metrics.masks import boundary_f, iou
-from evaluation.metrics.perceptual import distance, load_perceptual, perceptual_file
+from evaluation.metrics.perceptual import distance, load_perceptual, perceptual_files
 from evaluation.metrics.pictures import psnr, squared_error, ssim_map, within
 from evaluation.metrics.strands import angle_between, orientation
 from faces import load_embedder, load_parser
@@ -80,7 +80,7 @@ class Judges:
     parser: Path
     embedder: Path
     hair: Path
-    perceptual: Path
+    perceptual: tuple[Path, ...]
     device: str = "cpu"
 
     @classmethod
@@ -94,16 +94,17 @@ class Judges:
     ) -> Judges:
         """The judges that the flags name; FileNotFoundError for a file that is not there."""
         face, hair = embedder_file(embedder), embedder_file(hair_embedder, "hair")
-        return cls(resolve(parser, "parser"), face, hair, perceptual_file(perceptual), device)
+        return cls(resolve(parser, "parser"), face, hair, perceptual_files(perceptual), device)
 
     @property
-    def files(self) -> dict[str, Path]:
+    def files(self) -> dict[str, tuple[Path, ...]]:
         """By what they judge."""
-        return {name: getattr(self, name) for name in ("parser", "embedder", "hair", "perceptual")}
+        one = {"parser": self.parser, "embedder": self.embedder, "hair": self.hair}
+        return {name: (file,) for name, file in one.items()} | {"perceptual": self.perceptual}
 
     def digests(self) -> dict[str, str]:
-        """The sha256 of each file."""
-        return {name: sha256(file) for name, file in self.files.items()}
+        """The sha256 of each judge's file, of several with commas."""
+        return {name: ",".join(map(sha256, files)) for name, files in self.files.items()}
 
 
 class Panel:

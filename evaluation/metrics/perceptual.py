@@ -2,16 +2,14 @@
 
 "builtin" compares features of the shipped pose network. It is the one shipped network that looks at whole crops and
 that no training of a HairNet uses, so none can have learned to please it. Its layers count alike: there are no human
-judgements of renders to weigh them by. AlexNet's published weights, as a file, give LPIPS itself, by the lpips package.
+judgements of renders to weigh them by. LPIPS itself is measured where its public files are given.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
-import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -22,6 +20,7 @@ from data.weights import resolve
 from evaluation.metrics.pictures import within
 from faces.landmarks import load_pose_network
 from faces.parsing import resized
+from faces.perceptual import load_lpips
 
 
 class Perceptual(Protocol):
@@ -66,50 +65,27 @@ class PoseFeatures:
 
 
 class Lpips:
-    """LPIPS 0.1 with AlexNet, of which the file holds torchvision's weights (alexnet-owt-7be5be79.pth)."""
+    """LPIPS by the files in which its weights are public (`faces.perceptual`)."""
 
-    def __init__(self, path: Path, device: str | torch.device | None) -> None:
-        self.title = f"LPIPS 0.1, AlexNet ({path.name})"
-        self.device = torch.device(device or "cpu")
-        network = _without_weights()
-        try:
-            given = torch.load(path, map_location="cpu", weights_only=True)
-            trunk = {name: given[_published_name(name)] for name in network.net.state_dict()}
-            network.net.load_state_dict(trunk)
-        except Exception as error:  # whatever a crafted file makes torch raise
-            raise ValueError(
-                f"--perceptual {path} does not hold AlexNet's weights: give torchvision's alexnet-owt-7be5be79.pth"
-            ) from error
-        self.network = network.to(self.device).eval().requires_grad_(False)
+    def __init__(self, files: Sequence[Path], device: str | torch.device | None) -> None:
+        self.network = load_lpips(files, device)
+        self.title = f"LPIPS 0.1, {self.network.kind} ({', '.join(path.name for path in files)})"
 
     @torch.no_grad()
     def maps(self, a: Tensor, b: Tensor) -> list[np.ndarray]:
-        """See Perceptual."""
-        return [self.network(a.to(self.device), b.to(self.device))[:, 0].cpu().numpy()]
+        """See Perceptual. LPIPS is the sum of its layers, not their mean."""
+        device = self.network.shift.device
+        layers = self.network.maps(a.to(device), b.to(device))
+        return [len(layers) * layer.cpu().numpy() for layer in layers]
 
 
-def perceptual_file(name: str | Path) -> Path:
-    """The file that --perceptual means: the shipped pose network, or AlexNet's weights."""
-    return resolve(name, "pose")
+def perceptual_files(name: str | Path) -> tuple[Path, ...]:
+    """The files that --perceptual means: the shipped pose network, or those of LPIPS, by commas."""
+    return tuple(resolve(part.strip(), "pose") for part in str(name).split(","))
 
 
-def load_perceptual(name: str | Path, device: str | torch.device | None = None) -> Perceptual:
-    """What measures: "builtin", a pose network (.safetensors), or AlexNet's weights (.pth) for LPIPS."""
-    path = perceptual_file(name)
-    return Lpips(path, device) if path.suffix in (".pth", ".pt") else PoseFeatures(path, device)
-
-
-def _without_weights() -> Any:
-    """LPIPS as its package builds it, with its own weights of the layers and none of AlexNet's."""
-    try:
-        import lpips
-    except ImportError as error:
-        raise ValueError("LPIPS needs the package lpips: run `pip install lpips`, or leave --perceptual out") from error
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")  # the package calls torchvision in an old way
-        return lpips.LPIPS(net="alex", pnet_rand=True, spatial=True, verbose=False)
-
-
-def _published_name(name: str) -> str:
-    """`slice3.6.weight` -> `features.6.weight`."""
-    return "features." + name.partition(".")[2]
+def load_perceptual(files: Sequence[Path], device: str | torch.device | None = None) -> Perceptual:
+    """What measures: a pose network (.safetensors), or LPIPS by its public files (.pth)."""
+    if len(files) == 1 and files[0].suffix not in (".pth", ".pt"):
+        return PoseFeatures(files[0], device)
+    return Lpips(files, device)

@@ -47,7 +47,7 @@ def main(
         embedder: the face network that judges: "builtin", .onnx, .pth, .pt; one that a loss has used is refused
         hair_embedder: the hair descriptor that judges, "builtin", a file or none
         parser: finds the hair, for the transfer and for the figures: "builtin" or a file such as 79999_iter.pth
-        perceptual: "builtin" (not LPIPS), or torchvision's alexnet-owt-7be5be79.pth for LPIPS
+        perceptual: "builtin" (not LPIPS), or LPIPS's files by commas: lpips.pth, or alexnet-owt-7be5be79.pth,alex.pth
         inception: torch-fidelity's Inception weights for FID and KID; left out: they are not computed
         blend: how the hair is laid into the photo
         strands: where the hair's pixels come from (see hairnet.transfer)

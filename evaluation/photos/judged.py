@@ -13,7 +13,7 @@ from data.files import sha256, write_json
 from data.images import sheet, write_image
 from data.weights import resolve
 from evaluation.judge import judge_of, open_setup
-from evaluation.metrics.perceptual import load_perceptual, perceptual_file
+from evaluation.metrics.perceptual import load_perceptual, perceptual_files
 from evaluation.photos.frechet import check_inception, frechet
 from evaluation.photos.measure import METRICS, by_gap, measure, summarised
 from evaluation.photos.people import draw_pairs, find_people
@@ -58,7 +58,8 @@ def judged(settings: Settings) -> dict[str, Any]:
     network = load_network(setup.network, device, setup.generator)
     parser, embedder = load_parser(settings.parser, device), load_embedder(setup.embedder, device)
     hair = None if setup.hair is None else load_embedder(setup.hair, device)
-    perceptual = load_perceptual(settings.perceptual, device)
+    seen_by = perceptual_files(settings.perceptual)
+    perceptual = load_perceptual(seen_by, device)
     people, left_out = find_people(settings.images)
     pairs = draw_pairs(len(people), settings.pairs or len(people), settings.seed)
     files = {
@@ -67,7 +68,8 @@ def judged(settings: Settings) -> dict[str, Any]:
         "parser": resolve(settings.parser, "parser"),
         "face scorer": setup.embedder,
         "hair scorer": setup.hair,
-        "perceptual": perceptual_file(settings.perceptual),
+        "perceptual": seen_by[0],
+        **{f"perceptual, part {k}": path for k, path in enumerate(seen_by[1:], 2)},
         "inception": settings.inception,
     }
     facts = {

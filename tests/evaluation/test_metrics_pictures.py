@@ -11,10 +11,12 @@ from scipy.ndimage import shift
 
 from data.images import to_tensor
 from evaluation.metrics.masks import boundary_f, iou, outline
-from evaluation.metrics.perceptual import distance, load_perceptual
+from evaluation.metrics.perceptual import distance, load_perceptual, perceptual_files
 from evaluation.metrics.pictures import SAME, psnr, squared_error, ssim_map, within
 from evaluation.metrics.strands import angle_between, orientation
+from faces.perceptual import load_lpips
 from synth.heads import Head, render
+from tests.faces.test_perceptual import written
 
 ONE = np.ones((64, 64), np.float32)
 
@@ -89,7 +91,7 @@ def test_an_angle_is_at_most_90_degrees_either_way_round() -> None:
 
 
 def test_the_perceptual_distance_is_nought_for_the_same_and_grows_with_what_is_wrong(picture: np.ndarray) -> None:
-    judge = load_perceptual("builtin", "cpu")
+    judge = load_perceptual(perceptual_files("builtin"), "cpu")
     moved = [shift(picture, (0, by, 0), order=1, mode="nearest") for by in (1, 3)]
     shown = [picture, noisy(picture, 5), noisy(picture, 20), *moved]
     maps = judge.maps(to_tensor(np.stack(shown)), to_tensor(np.stack([picture] * len(shown))))
@@ -101,23 +103,17 @@ def test_the_perceptual_distance_is_nought_for_the_same_and_grows_with_what_is_w
     assert np.isnan(distance(maps, 2, 0 * ONE))
 
 
-def test_weights_of_alexnet_give_lpips_itself(picture: np.ndarray, tmp_path: Path) -> None:
-    lpips = pytest.importorskip("lpips", reason="the package lpips is an extra")
-    torch.manual_seed(0)
-    there = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False).eval()
-    named = {"features." + name.partition(".")[2]: tensor for name, tensor in there.net.state_dict().items()}
-    torch.save(named, tmp_path / "alexnet.pth")
-    judge = load_perceptual(tmp_path / "alexnet.pth", "cpu")
+@pytest.mark.parametrize("together", [True, False])
+def test_the_public_files_of_lpips_give_lpips_itself(picture: np.ndarray, tmp_path: Path, together: bool) -> None:
+    files = written(tmp_path, "AlexNet", together)
+    judge = load_perceptual(perceptual_files(",".join(map(str, files))), "cpu")
     a, b = to_tensor(picture[None]), to_tensor(noisy(picture, 20)[None])
-    sizes = [layer.shape for layer in judge.maps(a, b)]
-    assert sizes == [(1, 64, 64)] and "LPIPS" in judge.title
-    # the package upsamples each layer's map before it is averaged here, and averages it as it is there
-    assert distance(judge.maps(a, b), 0, ONE) == pytest.approx(there(a, b).item(), rel=0.1)
+    assert "LPIPS" in judge.title and "AlexNet" in judge.title and files[0].name in judge.title
+    assert distance(judge.maps(a, b), 0, ONE) == pytest.approx(load_lpips(files, "cpu")(a, b).item(), rel=1e-4)
     assert distance(judge.maps(a, a), 0, ONE) == 0
 
 
-def test_a_file_without_alexnet_is_refused_in_a_sentence(tmp_path: Path) -> None:
-    pytest.importorskip("lpips", reason="the package lpips is an extra")
+def test_a_file_without_lpips_is_refused_in_a_sentence(tmp_path: Path) -> None:
     torch.save({"x": torch.zeros(1)}, tmp_path / "other.pth")
-    with pytest.raises(ValueError, match="does not hold AlexNet's weights"):
-        load_perceptual(tmp_path / "other.pth", "cpu")
+    with pytest.raises(ValueError, match="other.pth: the weights of LPIPS's five looks"):
+        load_perceptual([tmp_path / "other.pth"], "cpu")
