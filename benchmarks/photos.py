@@ -22,12 +22,13 @@ from PIL import Image
 
 from data.command import run
 from data.files import write_json
-from data.images import read_image, sheet, write_image
+from data.images import read_image, sheet, to_tensor, write_image
 from data.progress import Progress
-from faces.align import align_at
+from faces.align import align_at, crop_quad
 from faces.detect import chosen, detect
 from faces.onnx import OnnxNetwork
 from faces.parsing import load_parser
+from faces.reading import arcface_quad, reading_of
 from hairnet.canvas import scaled
 from hairnet.model import HairNet, Portrait, load_network
 from hairnet.transfer import photos_of
@@ -37,9 +38,6 @@ FACES = f"{MATERIAL / 'photos'},{MATERIAL / 'aligned'}"
 WIGS = ("photos/stablehair-ref-2.jpg", "photos/stablehair-id-1.jpg", "aligned/celebahq-28083.jpg")  # pink, curls, long
 DONORS = ",".join(str(MATERIAL / name) for name in WIGS)
 CELL, ROWS = 300, 8  # px and photos of a sheet
-# ArcFace's places of the five points in its 112 px crop, as insightface publishes them.
-ARCFACE = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]])
-MEAN, STD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
 
 
 @dataclass
@@ -70,35 +68,18 @@ def middle(values: list[float], percent: float = 50) -> float | None:
 
 
 class Identity:
-    """An ArcFace network that takes ArcFace's five-point crop, normalised as ImageNet is (MobileFaceNet's way)."""
+    """A face network that wants five points, fed as `faces.reading` knows it wants to be."""
 
     def __init__(self, path: Path) -> None:
         self.network = OnnxNetwork(path).eval()
+        self.reading = reading_of(path, self.network.size, [node.kind for node in self.network.nodes])
 
     @torch.no_grad()
     def __call__(self, photo: Image.Image, points: np.ndarray) -> np.ndarray:
         """(D,) of unit length for the face of `photo` at `points` (5,2)."""
-        crop = (np.asarray(arcface_crop(photo, points), np.float32) / 255 - MEAN) / STD
-        vector = self.network(torch.from_numpy(crop.transpose(2, 0, 1).copy())[None])[0].numpy()
+        crop = crop_quad(photo.convert("RGB"), arcface_quad(points), self.reading.size)
+        vector = self.network(self.reading.numbers(to_tensor(np.array(crop)[None])))[0].numpy()
         return vector / np.linalg.norm(vector)
-
-
-def arcface_crop(photo: Image.Image, points: np.ndarray) -> Image.Image:
-    """The 112 px crop whose five points lie where ArcFace wants them, by the best similarity (Umeyama, 1991)."""
-    source, target = np.asarray(points, np.float64), ARCFACE
-    a, b = source - source.mean(0), target - target.mean(0)
-    u, s, vt = np.linalg.svd(a.T @ b)
-    flip = np.diag([1.0, np.sign(np.linalg.det(u @ vt))])
-    rotation = u @ flip @ vt  # row vectors: target = scale * source @ rotation
-    scale = (s * np.diag(flip)).sum() / np.square(a).sum()
-    back = rotation.T / scale
-    offset = source.mean(0) - target.mean(0) @ back
-    if scale < 0.5:  # a large photo is reduced first, as a warp alone would alias
-        reduced = (max(1, round(photo.width * scale * 2)), max(1, round(photo.height * scale * 2)))
-        ratio = reduced[0] / photo.width
-        photo, back, offset = photo.resize(reduced, Image.Resampling.LANCZOS), back * ratio, offset * ratio
-    coefficients = (back[0, 0], back[1, 0], offset[0], back[0, 1], back[1, 1], offset[1])
-    return photo.transform((112, 112), Image.Transform.AFFINE, coefficients, Image.Resampling.BICUBIC)
 
 
 def found_again(photo: Image.Image, points: np.ndarray) -> np.ndarray:
@@ -133,7 +114,7 @@ def main(
         donors: photos whose hair is worn, separated by commas
         network: "builtin" or a hairnet.safetensors
         parser: "builtin" or a file that faces.load_parser takes
-        identity: ArcFace network as ONNX that takes ImageNet-normalised 112 px crops; without the file no cosines
+        identity: ArcFace network as ONNX (faces.reading says how it sees a face); without the file no cosines
         out: folder for the sheets (photos-1.png, ...) and photos.json
     """
     judge, net = load_parser(parser), load_network(network)
