@@ -66,7 +66,7 @@ def verification(vectors: np.ndarray, persons: np.ndarray, unfound: int = 0) -> 
     strangers.sort()
     threshold = strangers[len(strangers) - 1 - int(FALSE_ACCEPTS * len(strangers))]
     # how many strangers are below each mate; one that is as near counts half
-    below = sum(np.searchsorted(strangers, same, side) for side in ("left", "right")) / 2
+    below = (np.searchsorted(strangers, same) + np.searchsorted(strangers, same, "right")) / 2
     return {
         "photos": photos,
         "people": len(np.unique(persons)),
