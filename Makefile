@@ -95,7 +95,7 @@ builtin: setup
 	$(RUN_PYTHON) recipes.cards
 
 test: setup
-	.venv/bin/pytest -n 2 -m "not slow and not gpu"
+	.venv/bin/pytest -n 2 --dist loadgroup -m "not slow and not gpu"
 
 test-slow: setup
 	.venv/bin/pytest -m "slow or gpu"
