@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from faces.landmarks import load_pose_network
 from faces.parsing import Parser
 from hairnet import load_network
 from hairnet.composite import Blend
+from hairnet.embeddings import whole
 from hairnet.model import HairNet, Portrait
 from hairnet.split import find_points
 
@@ -122,10 +123,7 @@ class Blended:
 
 def whole_picture(crop: Image.Image) -> Aligned:
     """A picture that is an aligned crop already, as one that was cut out of a photo of the same pixels."""
-    side = crop.width - 0.5
-    quad = np.array([(-0.5, -0.5), (-0.5, side), (side, side), (side, -0.5)])
-    points = find_points(to_tensor(np.array(crop)[None]))[0]
-    return Aligned(crop, quad, points, crop)
+    return replace(whole(crop), points=find_points(to_tensor(np.array(crop)[None]))[0])
 
 
 def result_file(folder: Path, number: int) -> Path:
