@@ -32,9 +32,9 @@ def train_as_rank(rank: int, size: int, meeting: Path, out: Path, world, recipe:
 NETWORKS = [
     pytest.param(("hairnet", SMALL, 1e-4, {}), id="groups"),
     pytest.param(("hairnet", SMALL | {"norm": "batch"}, 1e-4, {}), id="batch norm"),
-    pytest.param(("subrtova", TOY, 1e-3, {}), id="subrtova"),  # rounding grows faster where codes are free to leave W
     # At the rate of the preset for several processes: Adam makes whole steps of the gradients that are rounding alone,
-    # of which millions of weights have some.
+    # of which millions of weights have some, and which grow faster where codes are free to leave W.
+    pytest.param(("subrtova", TOY, 1e-3, {"lr": 2e-4, "warmup": 2000}), id="subrtova"),
     pytest.param(("hairnet", {}, 1e-4, {"lr": 2e-4, "warmup": 2000}), id="default", marks=pytest.mark.slow),
 ]
 
@@ -75,4 +75,4 @@ def test_torchrun_trains_a_network_that_loads(world, checkout, tmp_path):
     words = [f"--{name}={value}" for name, value in flags.items()]
     subprocess.run([*launch, "hairnet.train", *words], cwd=checkout, check=True, capture_output=True)
     net = load_network(tmp_path / "hairnet.safetensors", "cpu")
-    assert net.config["recipe"]["plan"] | {"weights": 0} == {"batch": 16, "pictures": 4, "swaps": 4, "weights": 0}
+    assert {"batch": 16, "pictures": 4, "swaps": 4}.items() <= net.config["recipe"]["plan"].items()
