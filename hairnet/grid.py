@@ -19,12 +19,12 @@ from data.files import check_file_place, check_folder_place, check_not_among
 from data.images import check_image_path, to_uint8, write_image
 from data.progress import Progress
 from faces.parsing import load_parser
+from hairnet.composite import Blend
 from hairnet.embeddings import Album, names_of, photos_of
 from hairnet.model import load_network
 from hairnet.strips import blank, contact, shown_side
 
 MOST = 10_000  # pictures in a grid
-Shown = Literal["alpha", "multiband", "poisson", "none"]
 BATCH = 16  # pictures per pass: fixed, since a network's last bits may change with the batch
 
 
@@ -34,7 +34,7 @@ def main(
     hairs: Path,
     out: Path = Path("grid.png"),
     pictures: Path | None = None,
-    blend: Literal["alpha", "multiband", "poisson", "none"] = "none",
+    blend: Blend = "none",
     aligned: bool = False,
     cache: Path | None = None,
     network: str = "builtin",
@@ -101,7 +101,7 @@ def usable(album: Album, paths: list[Path], role: Literal["face", "hair"]) -> li
 
 
 def small(
-    album: Album, faces: list[Path], hairs: list[Path], blend: Shown, places: dict[tuple[Path, Path], Path]
+    album: Album, faces: list[Path], hairs: list[Path], blend: Blend, places: dict[tuple[Path, Path], Path]
 ) -> list[Image.Image]:
     """All cells, row by row, as small as the table shows them; where they have places, they are written in full."""
     shrunk: list[Image.Image] = []
@@ -115,7 +115,7 @@ def small(
 
 @torch.no_grad()
 def cells(
-    album: Album, faces: list[Path], hairs: list[Path], blend: Shown = "none"
+    album: Album, faces: list[Path], hairs: list[Path], blend: Blend = "none"
 ) -> Iterator[tuple[Path, Path, Image.Image]]:
     """Every face with every hair, one after another: nothing that has been taken is kept."""
     if blend != "none":
@@ -131,7 +131,7 @@ def cells(
                 yield face, hair, Image.fromarray(picture)
 
 
-def table(album: Album, faces: list[Path], hairs: list[Path], blend: Shown = "none") -> list[list[Image.Image]]:
+def table(album: Album, faces: list[Path], hairs: list[Path], blend: Blend = "none") -> list[list[Image.Image]]:
     """A row for each face, a picture for each hair, all at full size and in memory: for tables of modest size."""
     made = [picture for _, _, picture in cells(album, faces, hairs, blend)]
     return [made[k : k + len(hairs)] for k in range(0, len(made), len(hairs))]

@@ -8,7 +8,6 @@ python -m hairnet.interpolate --hairs a.png --face x.png,y.png --steps 7
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -40,8 +39,8 @@ def main(
     take: Take = "all",
     out: Path = Path("interpolation.png"),
     frames: Path | None = None,
-    blend: Literal["alpha", "multiband", "poisson", "none"] = "alpha",
-    strands: Literal["photo", "network"] = "photo",
+    blend: Blend = "alpha",
+    strands: Strands = "photo",
     aligned: bool = False,
     cache: Path | None = None,
     network: str = "builtin",

@@ -16,13 +16,13 @@ import sys
 import typing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from data.command import run
 from data.files import check_folder_place, check_not_among
 from data.images import check_image_path, write_image
 from data.progress import Progress
 from faces.parsing import load_parser
+from hairnet.composite import Blend, Strands
 from hairnet.embeddings import Album
 from hairnet.mix import Take, check_strength
 from hairnet.model import load_network
@@ -47,8 +47,8 @@ def main(
     pairs: Path,
     *,
     out: Path = Path("transfers"),
-    blend: Literal["alpha", "multiband", "poisson", "none"] = "alpha",
-    strands: Literal["photo", "network"] = "photo",
+    blend: Blend = "alpha",
+    strands: Strands = "photo",
     aligned: bool = False,
     cache: Path | None = None,
     network: str = "builtin",

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# sRGB (IEC 61966-2-1) linear light -> XYZ over that of white (D65)
-_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]], np.float32)
-_XYZ /= _XYZ.sum(axis=1, keepdims=True)
+from directions.colour import XYZ, lab_of_light
+
 LEAST_SPREAD = 3.0  # CIELAB units of standard deviation: less is noise, which the map must not blow up
 LEAST_GAIN, MOST_GAIN = 0.4, 2.0  # of contrasts along any axis of the map
 SURE = 0.9  # matte of pixels that are hair alone
@@ -63,9 +62,7 @@ def to_lab(rgb: np.ndarray) -> np.ndarray:
     """(..., 3) sRGB in [0, 255], of any fineness -> (..., 3) float32 CIELAB."""
     x = np.clip(rgb, 0, 255).astype(np.float32) / 255
     linear = np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
-    xyz = linear @ _XYZ.T
-    f = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
-    return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], -1)
+    return lab_of_light(linear)
 
 
 def to_rgb(lab: np.ndarray) -> np.ndarray:
@@ -73,7 +70,7 @@ def to_rgb(lab: np.ndarray) -> np.ndarray:
     y = (np.clip(lab[..., 0], 0, 100) + 16) / 116
     f = np.stack([y + lab[..., 1] / 500, y, y - lab[..., 2] / 200], -1).astype(np.float32)
     xyz = np.where(f > 6 / 29, f**3, (116 * f - 16) * 27 / 24389)
-    linear = np.clip(xyz @ np.linalg.inv(_XYZ).T.astype(np.float32), 0, 1)
+    linear = np.clip(xyz @ np.linalg.inv(XYZ).T.astype(np.float32), 0, 1)
     return 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Literal
 
 from PIL import Image
 
@@ -21,6 +20,7 @@ from data.progress import Progress
 from faces.align import align_at
 from faces.detect import chosen, detect, listed
 from faces.parsing import Parser, load_parser
+from hairnet.composite import Blend, Strands
 from hairnet.embeddings import names_of, photos_of
 from hairnet.mix import Take, check_strength
 from hairnet.model import HairNet, Portrait, Result, load_network
@@ -35,8 +35,8 @@ def main(
     network: str = "builtin",
     generator: str | None = None,
     parser: str = "builtin",
-    blend: Literal["alpha", "multiband", "poisson", "none"] = "alpha",
-    strands: Literal["photo", "network"] = "photo",
+    blend: Blend = "alpha",
+    strands: Strands = "photo",
     strength: float = 1.0,
     take: Take = "all",
     hair_pick: str | None = None,
@@ -109,8 +109,8 @@ def one(
     person: Portrait,
     face: Path,
     target: Path,
-    blend: Literal["alpha", "multiband", "poisson", "none"],
-    strands: Literal["photo", "network"],
+    blend: Blend,
+    strands: Strands,
     debug: Path | None,
     strength: float = 1.0,
     take: Take = "all",

@@ -14,6 +14,7 @@ from typing import Literal
 from data.command import run
 from data.files import check_folder_place
 from evaluation.photos.judged import Settings, judged, told
+from hairnet.composite import Strands
 
 
 def main(
@@ -28,7 +29,7 @@ def main(
     perceptual: str = "builtin",
     inception: Path | None = None,
     blend: Literal["alpha", "multiband", "poisson"] = "alpha",
-    strands: Literal["photo", "network"] = "photo",
+    strands: Strands = "photo",
     seed: int = 0,
     out: Path = Path("runs/evaluation/photos"),
     device: str | None = None,
