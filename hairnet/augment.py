@@ -13,6 +13,7 @@ from torch import Tensor
 GAIN = 0.12  # contrast: factor 1 +- GAIN around mid-grey
 OFFSET = 0.08  # brightness, of [-1, 1]
 TINT = 0.05  # white balance: offset per channel
+CLEAN = 0.3  # share of the pictures that stay as they are: small traits of a face show in them alone
 BLUR = 0.5  # share of the pictures that lose detail, each by its own amount
 NOISE = 0.06  # largest standard deviation of the sensor's noise
 SHIFT = 0.03  # largest displacement, in parts of the side: detectors on photos place the crop less exactly
@@ -40,14 +41,16 @@ class Draws:
 
 
 def blemish(images: Tensor, draws: Draws) -> Tensor:
-    """(N,3,H,W) in [-1, 1] -> the same with changed tone, less detail and noise; each picture by its own numbers."""
+    """(N,3,H,W) in [-1, 1] -> the same, most with changed tone, less detail and noise, each by its own numbers."""
     n = len(images)
+    clean = draws.uniform(0, 1, n, 1, 1, 1) < CLEAN
     gain = draws.uniform(1 - GAIN, 1 + GAIN, n, 1, 1, 1)
     offset = draws.uniform(-OFFSET, OFFSET, n, 1, 1, 1) + draws.uniform(-TINT, TINT, n, 3, 1, 1)
     half = F.interpolate(F.avg_pool2d(images, 2), scale_factor=2, mode="bilinear", align_corners=False)
     softness = draws.uniform(0, 1, n, 1, 1, 1) * (draws.uniform(0, 1, n, 1, 1, 1) < BLUR)
     noise = draws.normal(*images.shape) * draws.uniform(0, NOISE, n, 1, 1, 1)
-    return (torch.lerp(images, half, softness) * gain + offset + noise).clamp(-1, 1)
+    blemished = (torch.lerp(images, half, softness) * gain + offset + noise).clamp(-1, 1)
+    return torch.where(clean, images, blemished)
 
 
 def shift(images: Tensor, draws: Draws) -> Tensor:

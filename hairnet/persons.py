@@ -25,8 +25,16 @@ TOLERANCE = 0.03  # share of the hair's answer to a random step that may come fr
 OUTSIDE = ("background", "hair", "hat", "cloth")
 
 
-def exchanged(generator: Any, judges: Judges, w: Tensor, seed: int, amp: bool, tolerance: float = TOLERANCE) -> Tensor:
-    """Pairs w (2, N, w_dim) -> (N, w_dim): the hair sources with the persons of other rows."""
+def exchanged(
+    generator: Any,
+    judges: Judges,
+    w: Tensor,
+    seed: int,
+    amp: bool,
+    times: int = 1,
+    tolerance: float = TOLERANCE,
+) -> Tensor:
+    """Pairs w (2, N, w_dim) -> (times, N, w_dim): the hair sources, each time with the persons of other rows."""
     samples = w.flatten(0, 1).double()
     mean = samples.mean(0)
     values, vectors = torch.linalg.eigh((samples - mean).T @ (samples - mean) / len(samples))
@@ -35,8 +43,8 @@ def exchanged(generator: Any, judges: Judges, w: Tensor, seed: int, amp: bool, t
     answers, directions = torch.linalg.eigh(basis @ gram @ basis.T)
     free = directions[:, (answers.clamp_min(0).cumsum(0) <= tolerance * answers.clamp_min(0).sum())]
     x = (w[HAIR].double() - mean) @ torch.linalg.inv(basis)
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed)).to(x.device)
-    others = x[order]
+    draw = torch.Generator().manual_seed(seed)
+    others = torch.stack([x[torch.randperm(len(x), generator=draw).to(x.device)] for _ in range(times)])
     return (mean + (x + ((others - x) @ free) @ free.T) @ basis).float()
 
 

@@ -35,19 +35,19 @@ CUTS = (
 LIVE: dict[str, tuple[float, float]] = {
     **{f"identity.{name}": (0.0, 1.0) for name in (
         "femininity", "face_width", "jaw_width", "chin", "face_length", "cheekbones", "fullness", "eye_distance",
-        "eye_width", "eye_height", "eye_tilt", "brow_height", "brow_arch", "brow_thickness", "brow_lightness",
+        "eye_width", "eye_height", "eye_tilt", "brow_height", "brow_arch", "brow_thickness",
         "nose_length", "nose_width", "nose_height", "nose_bridge", "mouth_height", "mouth_width", "upper_lip",
         "lower_lip", "forehead", "iris", "makeup", "beard", "beard_length", "nose_tip", "brow_slope", "brow_gap",
         "tint", "flush", "beard_shape",
     )},
-    "identity.age": (0.0, 0.8), "identity.skin": (0.0, 0.95),
+    "identity.age": (0.0, 0.8), "identity.skin": (0.0, 0.95), "identity.brow_lightness": (0.05, 0.65),
     "expression.mouth_open": (0.3, 0.65), "expression.smile": (0.15, 0.9), "expression.blink": (0.0, 0.6),
     "expression.brow_raise": (0.15, 0.8), "expression.gaze_x": (0.25, 0.75),
     "cut.row": (0.0, 1.0), "cut.column": (0.0, 1.0),
     **{f"hair.{name}": (0.0, 1.0) for name in (
-        "lightness", "grey", "length", "volume", "part", "fringe", "curl", "wave", "top", "recede",
+        "lightness", "length", "volume", "part", "fringe", "curl", "wave", "top",
     )},
-    "hair.hue": (0.15, 0.9),
+    "hair.hue": (0.15, 0.9), "hair.grey": (0.0, 0.75), "hair.recede": (0.0, 0.6),
     "pose.yaw": (0.5 - YAW / (2 * MAX_YAW), 0.5 + YAW / (2 * MAX_YAW)),
     "pose.pitch": (0.05, 0.95), "pose.roll": (0.1, 0.9),
     "light.side": (0.0, 1.0), "light.height": (0.2, 1.0), "light.warmth": (0.0, 1.0), "light.key": (0.2, 0.9),
@@ -85,7 +85,11 @@ def code(z: Tensor) -> Tensor:
 
 
 def head(unit: Tensor) -> Head:
-    """One row of `unit_factors` -> the head, with mild ties that a crowd shows."""
+    """One row of `unit_factors` -> the head.
+
+    Ties hold within a person (beards and make-up, dark skin and dark eyes) and never between a person and the hair:
+    every face can wear every hair, and an exchange of hair leaves all of the face as it was.
+    """
     value = {name: low + (high - low) * float(u) for (name, (low, high)), u in zip(LIVE.items(), unit, strict=True)}
     group = {kind: _below(value, kind) for kind in ("identity", "expression", "hair", "pose", "light", "scene")}
     identity, hair, scene = group["identity"], group["hair"], group["scene"]
@@ -93,18 +97,11 @@ def head(unit: Tensor) -> Head:
     row = min(int(value["cut.row"] * len(CUTS)), len(CUTS) - 1)
     column = min(int(value["cut.column"] * len(CUTS[row])), len(CUTS[row]) - 1)
     hair["style"] = [style.name for style in STYLES].index(CUTS[row][column]) / (len(STYLES) - 1)
-    if row >= 2:  # longer cuts are worn by women more often, short ones by men
-        identity["femininity"] = 0.3 + 0.7 * identity["femininity"]
-    else:
-        identity["femininity"] *= 0.75
     man = _step(0.55, 0.35, identity["femininity"])
     identity["beard"] *= man
     identity["makeup"] *= 1 - man
-    hair["lightness"] *= 1 - 0.6 * _step(0.45, 0.75, identity["skin"])
-    identity["brow_lightness"] = 0.1 + hair["lightness"] * (0.3 + 0.4 * identity["brow_lightness"])
     identity["iris"] *= 1 - 0.85 * _step(0.2, 0.6, identity["skin"])
-    hair["grey"] *= _step(0.45, 0.8, identity["age"])
-    hair["recede"] *= man * (0.3 + 0.7 * identity["age"])
+    hair["grey"] **= 2  # most hair is not grey
     scene |= _hsl("background", value, saturation=0.5) | _hsl("cloth", value, saturation=0.9)
     return Head(
         identity=Identity(**identity, freckles=0.0),

@@ -1,6 +1,6 @@
 import torch
 
-from hairnet.augment import SHIFT, Draws, blemish, shift
+from hairnet.augment import CLEAN, SHIFT, Draws, blemish, shift
 
 
 def rng(seed=0):
@@ -36,3 +36,9 @@ def test_a_shift_moves_the_whole_picture_a_little():
     rows, columns = places // 100 - 50, places % 100 - 50
     limit = SHIFT * 100 + 1
     assert rows.abs().max() <= limit and columns.abs().max() <= limit and rows.unique().numel() > 2
+
+
+def test_some_pictures_stay_as_they_are():
+    x = torch.rand(400, 3, 8, 8) * 2 - 1
+    untouched = (blemish(x, rng()) == x).flatten(1).all(1).float().mean()
+    assert abs(untouched - CLEAN) < 0.1

@@ -32,7 +32,7 @@ def judges():
 
 @pytest.fixture(scope="module")
 def others(generator, judges, pairs):
-    return exchanged(generator, judges, pairs, seed=0, amp=False)
+    return exchanged(generator, judges, pairs, seed=0, amp=False)[0]
 
 
 def cosines(name, generator, a, b):
@@ -57,5 +57,11 @@ def test_the_codes_stay_among_the_generator_s_own(pairs, others):
 
 
 def test_the_same_seed_exchanges_the_same_persons(generator, judges, pairs, others):
-    assert torch.equal(exchanged(generator, judges, pairs, seed=0, amp=False), others)
-    assert not torch.equal(exchanged(generator, judges, pairs, seed=1, amp=False), others)
+    assert torch.equal(exchanged(generator, judges, pairs, seed=0, amp=False)[0], others)
+    assert not torch.equal(exchanged(generator, judges, pairs, seed=1, amp=False)[0], others)
+
+
+def test_each_time_it_is_somebody_else(generator, judges, pairs, others):
+    first, second = exchanged(generator, judges, pairs, seed=0, amp=False, times=2)
+    assert torch.equal(first, others)
+    assert cosines("builtin", generator, first, second).diagonal().mean() < 0.6
