@@ -31,8 +31,10 @@ OUTLINE = np.array(
 MOUTH = np.array([0.0, 1.0, 0.12])  # the middle of the mouth corners, in the same coordinates
 
 
-def inner_face(points: np.ndarray, size: int) -> np.ndarray:
+def inner_face(points: np.ndarray, size: int, raised: float = 0.0) -> np.ndarray:
     """Five points (5, 2) in pixels of a (size, size) crop -> (size, size) float32 in [0, 1], 1 inside the inner face.
+
+    `raised`: eye distances by which its upper edge, at the brows, is moved up.
 
     The outline is turned by the points' yaw, then laid over the crop by the affine map that takes its eyes and mouth to
     the points': that map carries scale, roll and the foreshortening of pitch.
@@ -42,7 +44,8 @@ def inner_face(points: np.ndarray, size: int) -> np.ndarray:
     anchors = _turned(np.array([[-0.5, 0, 0], [0.5, 0, 0], MOUTH]), yaw)
     targets = np.stack([points[0], points[1], points[3:].mean(0)])
     affine = np.linalg.solve(np.column_stack([anchors, np.ones(3)]), targets)  # (3, 2)
-    outline = _turned(np.concatenate([OUTLINE, OUTLINE * (-1, 1, 1)]), yaw)
+    half = OUTLINE - (OUTLINE[:, 1:2] < 0) * (0, raised, 0)
+    outline = _turned(np.concatenate([half, half * (-1, 1, 1)]), yaw)
     outline = np.column_stack([outline, np.ones(len(outline))]) @ affine
     hull = outline[ConvexHull(outline).vertices]
     canvas = Image.new("L", (size * SUPERSAMPLING, size * SUPERSAMPLING))

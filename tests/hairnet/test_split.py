@@ -1,7 +1,10 @@
 import numpy as np
 import torch
 
-from hairnet.split import PointsOfW, face_part, find_points, hair_part, masks_of, render, template_points
+from data.images import to_tensor
+from faces.labels import LABEL
+from hairnet.split import PointsOfW, face_part, find_points, hair_part, masks_of, render, resize, template_points
+from synth import heads
 from synth.generator import load_generator
 
 
@@ -54,3 +57,14 @@ def test_points_follow_w_where_they_are_linear_in_it(monkeypatch):
     w = torch.randn(5, 6)
     expected = template_points(5, 64) + 64 * (w @ true).reshape(5, 5, 2).numpy()
     assert points.error < 0.006 and np.abs(points(w, 64) - expected).max() < 0.5
+
+
+def test_brows_belong_to_the_face():
+    renders = [heads.render(heads.Head.sample(seed), 64) for seed in range(500, 520)]
+    points = find_points(to_tensor(np.stack([render.image for render in renders])))
+    shares = []
+    for render, mask in zip(renders, masks_of(points, 64)[:, 0].numpy(), strict=True):
+        brows = np.isin(render.labels, (LABEL["l_brow"], LABEL["r_brow"]))
+        if brows.any():
+            shares.append(mask[brows].mean())
+    assert len(shares) > 15 and np.mean(shares) > 0.9 and min(shares) > 0.6
