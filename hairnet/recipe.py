@@ -56,7 +56,7 @@ class Recipe:
 
 PRESETS = {
     "demo": Recipe("demo", steps=1200, plan=Plan(batch=32, pictures=8, swaps=8)),
-    "builtin": Recipe("builtin", steps=8000, plan=Plan(batch=48, pictures=8, swaps=8), persons=3, unjudged=0.8),
+    "builtin": Recipe("builtin", steps=10_000, plan=Plan(batch=48, pictures=8, swaps=8), persons=3, unjudged=0.8),
     "full": Recipe("full", steps=300_000, plan=Plan(batch=64, pictures=32, swaps=32), network=LARGE, lr=2e-4,
                    warmup=2000, ema=0.9998, unjudged=0.2, held_out=256),
 }  # fmt: skip

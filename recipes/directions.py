@@ -19,7 +19,7 @@ from directions.measure import measure_shards
 from directions.report import matrix, table
 from synth.sample import sample
 
-FACES = 20_480
+FACES = 22_528  # of which 20,000 and more make pairs
 SHARD_SIZE = 4096
 
 
