@@ -68,7 +68,7 @@ class Lamp:
         total = torch.zeros_like(w)
         for dx, dy in FILTER:
             cell = (v + dy).int().clamp_(0, MAP_SIDE - 1) * MAP_SIDE + (u + dx).int().clamp_(0, MAP_SIDE - 1)
-            total += torch.sigmoid(level - self._map[cell.long()] * slope)
+            total += torch.sigmoid(level - self._map.index_select(0, cell) * slope)
         return total / len(FILTER)
 
 
@@ -86,7 +86,8 @@ def occlusion(points: Lit, side: int, pixels_per_cm: float) -> Tensor:
         for _ in range(2):
             blurred = functional.avg_pool2d(blurred, k, 1, k // 2)
         depth = functional.interpolate(blurred[:, :1] / blurred[:, 1:].clamp_min(0.02), (side, side), mode="bilinear")
-        out = out * torch.exp(-weight * (depth.reshape(-1)[points.pixel] - points.position[2] - 0.05).clamp(0, 4))
+        behind = depth.reshape(-1).index_select(0, points.pixel) - points.position[2]
+        out = out * torch.exp(-weight * (behind - 0.05).clamp(0, 4))
     return out
 
 

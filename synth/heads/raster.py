@@ -41,10 +41,9 @@ class ZBuffer:
             else:
                 number = visible[first : first + BLOCK].nonzero()[:, 0]
                 block = block.index_select(1, number)
-            x, y = place(block)
-            column, row = x.to(torch.int32), y.to(torch.int32)
-            end = self.side - 1
-            inside = ((column >= 0) & (column < end) & (row >= 0) & (row < end)).nonzero()[:, 0]
+            column, row = (along.to(torch.int32) for along in place(block))
+            inside = torch.maximum(column, row) < self.side - 1
+            inside = (inside & ((column | row) >= 0)).nonzero()[:, 0]  # a sign of either is the sign of both
             pixel = (row * self.side + column).index_select(0, inside).long()
             depth = ((60.0 - block[2].index_select(0, inside)) * DEPTH_STEPS).long()
             keys = (depth << INDEX_BITS) + (number.index_select(0, inside) + (self.count + first))
