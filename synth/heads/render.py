@@ -181,7 +181,7 @@ def _pixels(camera: Camera, side: int, middle: float = 0.5) -> Callable[[Tensor]
 
 
 def _lenses(camera: Camera, model: Model, pixel: Tensor, z: Tensor, side: int) -> Tensor:
-    """Pixels (n,) whose nearest point lies behind a lens of the glasses; the nearest point at `pixel` (p,) is at `z`."""
+    """Pixels (n,) whose nearest point lies behind a lens of the glasses; that at `pixel` (p,) has depth `z` (p,)."""
     if model.lenses.shape[1] == 0:
         return torch.zeros(0, dtype=torch.int64)
     depth = torch.full((side * side,), -99.0).index_copy_(0, pixel, z)
