@@ -44,9 +44,10 @@ class Camera:
 
     def view_all(self, points: Tensor, normals: Tensor, body_from: int) -> tuple[Tensor, Tensor]:
         """Points and normals (3, n) of head and, from number `body_from` on, body, turned into the camera's frame."""
-        parts = ((slice(0, body_from), False), (slice(body_from, None), True))
-        seen = torch.cat([self.view(points[:, part], body) for part, body in parts], 1)
-        turned = torch.cat([(self.body if body else self.head) @ normals[:, part] for part, body in parts], 1)
+        seen, turned = torch.empty_like(points), torch.empty_like(normals)
+        for part, turn in ((slice(0, body_from), self.head), (slice(body_from, None), self.body)):
+            torch.addmm((NECK - turn @ NECK)[:, None], turn, points[:, part], out=seen[:, part])
+            torch.mm(turn, normals[:, part], out=turned[:, part])
         return seen, turned
 
     def project(self, seen: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,6 +13,7 @@ from synth.heads.camera import DISTANCE
 from synth.heads.factors import Light
 from synth.heads.maths import mix
 from synth.heads.patches import EYE, SKIN, STRAND
+from synth.heads.raster import BLOCK
 
 MAP_SIDE, MAP_SCALE, MAP_REACH = 160, 3.2, 25.0  # shadow map: cells, cells per cm, cm from its centre
 FILTER = ((0.0, 0.0), (-1.5, -1.0), (1.0, -1.5), (-1.0, 1.5), (1.5, 1.0), (2.5, 0.0), (-2.5, 0.5))
@@ -32,7 +33,7 @@ class Lit:
         """The points numbered `at`."""
         return Lit(
             self.position.index_select(1, at), self.normal.index_select(1, at), self.albedo.index_select(1, at),
-            self.material[at], self.pixel[at],
+            self.material.index_select(0, at), self.pixel.index_select(0, at),
         )  # fmt: skip
 
 
@@ -60,14 +61,14 @@ class Lamp:
         self._map.scatter_reduce_(0, (row * MAP_SIDE + column).long(), w, "amax")
 
     def reaches(self, points: Tensor, softness: Tensor, bias: Tensor) -> Tensor:
-        """(p,) share of the lamp's light that arrives at points (3, p)."""
+        """(p,) share of the lamp's light that arrives at points (3, p); `softness` of the edge and `bias` in cm."""
         u, v, w = self._frame @ points
         u, v = (u + MAP_REACH) * MAP_SCALE, (v + MAP_REACH) * MAP_SCALE
         slope, level = 2 / softness, (bias + softness + w) * 2 / softness
         total = torch.zeros_like(w)
         for dx, dy in FILTER:
             cell = (v + dy).int().clamp_(0, MAP_SIDE - 1) * MAP_SIDE + (u + dx).int().clamp_(0, MAP_SIDE - 1)
-            total += torch.sigmoid(level - self._map[cell.long()] * slope)
+            total += torch.sigmoid(level - self._map.index_select(0, cell) * slope)
         return total / len(FILTER)
 
 
@@ -85,29 +86,29 @@ def occlusion(points: Lit, side: int, pixels_per_cm: float) -> Tensor:
         for _ in range(2):
             blurred = functional.avg_pool2d(blurred, k, 1, k // 2)
         depth = functional.interpolate(blurred[:, :1] / blurred[:, 1:].clamp_min(0.02), (side, side), mode="bilinear")
-        out = out * torch.exp(-weight * (depth.reshape(-1)[points.pixel] - points.position[2] - 0.05).clamp(0, 4))
+        behind = depth.reshape(-1).index_select(0, points.pixel) - points.position[2]
+        out = out * torch.exp(-weight * (behind - 0.05).clamp(0, 4))
     return out
 
 
 def shade(lit: Lit, lamp: Lamp, light: Light, centre: Tensor, side: int, pixels_per_cm: float) -> Tensor:
     """(3, p) linear radiance of the points."""
     strand = lit.material == STRAND
-    soft, bias = torch.where(strand, 1.3, 0.4), torch.where(strand, 0.9, 0.8)
-    shadow = lamp.reaches(lit.position, soft, bias)
-    shadow = torch.where(strand, shadow, 0.2 + 0.8 * shadow)
     openness = occlusion(lit, side, pixels_per_cm)
-    viewer = torch.stack([centre[0], centre[1], centre[2] + DISTANCE])[:, None] - lit.position
-    viewer = viewer / (viewer * viewer).sum(0).sqrt()
+    camera = torch.stack([centre[0], centre[1], centre[2] + DISTANCE])[:, None]
     out = torch.empty_like(lit.albedo)
     for choice, law in ((~strand, _solid), (strand, _strand)):
-        at = choice.nonzero()[:, 0]
-        if len(at):
-            out.index_copy_(1, at, law(lit.some(at), viewer.index_select(1, at), shadow[at], openness[at], lamp, light))
+        for at in choice.nonzero()[:, 0].split(BLOCK):
+            some = lit.some(at)
+            viewer = camera - some.position
+            viewer = viewer / (viewer * viewer).sum(0).sqrt()
+            out.index_copy_(1, at, law(some, viewer, openness.index_select(0, at), lamp, light))
     return out
 
 
-def _solid(lit: Lit, viewer: Tensor, shadow: Tensor, openness: Tensor, lamp: Lamp, light: Light) -> Tensor:
+def _solid(lit: Lit, viewer: Tensor, openness: Tensor, lamp: Lamp, light: Light) -> Tensor:
     """Skin, eyes, cloth: wrapped diffuse light that reddens into the shade, sky and fill, an oily sheen, a rim."""
+    shadow = 0.2 + 0.8 * lamp.reaches(lit.position, torch.tensor(0.4), torch.tensor(0.8))
     normal = lit.normal
     to_lamp = lamp.direction @ normal
     to_viewer = (normal * viewer).sum(0).clamp(0, 1)
@@ -134,7 +135,7 @@ def _solid(lit: Lit, viewer: Tensor, shadow: Tensor, openness: Tensor, lamp: Lam
     return lit.albedo * (diffuse * tinted * lamp.key * 0.72 + ambient) + sheen * lamp.key * 0.7
 
 
-def _strand(lit: Lit, viewer: Tensor, shadow: Tensor, openness: Tensor, lamp: Lamp, light: Light) -> Tensor:
+def _strand(lit: Lit, viewer: Tensor, openness: Tensor, lamp: Lamp, light: Light) -> Tensor:
     """Hair after Kajiya and Kay: a cylinder's diffuse light, a white and a coloured highlight along the strand."""
     tangent, albedo, position = lit.normal, lit.albedo, lit.position
     half = lamp.direction[:, None] + viewer
@@ -142,7 +143,7 @@ def _strand(lit: Lit, viewer: Tensor, shadow: Tensor, openness: Tensor, lamp: La
     along_lamp = lamp.direction @ tangent
     along_half = (tangent * half).sum(0)
     across = (1 - along_lamp**2).clamp(0).sqrt()
-    arrives = shadow * 0.9 + 0.1
+    arrives = lamp.reaches(position, torch.tensor(1.3), torch.tensor(0.9)) * 0.9 + 0.1
     open_hair = openness**1.5
     shift = torch.sin(position[0] * 5 + position[1] * 3) * 0.04
     white = (1 - (along_half + 0.08 + shift) ** 2).clamp(0) ** 60

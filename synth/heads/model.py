@@ -118,9 +118,10 @@ class Threads:
         steps = len(self.along)
         number = self.number.index_select(0, own)
         column = number // steps
-        ahead = self.number.index_select(0, (own + 1).clamp(max=len(self.number) - 1)) // steps == column
-        last = ~ahead | (own == len(self.number) - 1)
-        return column, self.along.index_select(0, number % steps), (own - last.long()).clamp_min(0)
+        following = self.number.index_select(0, (own + 1).clamp(max=len(self.number) - 1))
+        start = column * steps
+        last = (following >= start + steps) | (own == len(self.number) - 1)
+        return column, self.along.index_select(0, number - start), (own - last.long()).clamp_min(0)
 
 
 def spread_strands(model: Model, turns: list[Tensor], pixels_per_cm: float) -> list[Threads]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -90,39 +90,35 @@ def _renders(heads: list[Head], size: int) -> list[Render]:
     marks = five(model.marks)
     cameras = [aim(head.pose, marks[:, :2], marks[:, 3:]) for head in heads]
     spread = spread_strands(model, [camera.head for camera in cameras], pixels_per_cm)
-    return [_picture(head, camera, model, spread, size) for head, camera in zip(heads, cameras, strict=True)]
+    wall = _background(heads[0].scene, size * supersampling(size))
+    return [_picture(head, camera, model, spread, wall, size) for head, camera in zip(heads, cameras, strict=True)]
 
 
-def _picture(head: Head, camera: Camera, model: Model, spread: list[Threads], size: int) -> Render:
+def _picture(head: Head, camera: Camera, model: Model, spread: list[Threads], wall: Tensor, size: int) -> Render:
+    """One pose: `wall` (3, side, side) is what stands behind the head."""
     ss = supersampling(size)
     side = size * ss
     ppc = side / SIDE
     solid = model.solid
     position, normal = camera.view_all(solid.points, solid.normals, solid.body_from)
     buffer = ZBuffer(side)
-    x, y = camera.project(position)
     facing = normal[2] + 0.1 * normal[0].abs() > -0.12
-    buffer.splat(x * side - 0.5, y * side - 0.5, position[2], facing, "square")
+    buffer.splat(position, _pixels(camera, side), facing, "square")
     lamp = Lamp(head.light)
     lamp.cast(position[:, ::3])
     turned = []
     for threads in spread:
         seen = camera.view(threads.points)
-        sx, sy = camera.project(seen)
-        buffer.splat(sx * side - 0.5, sy * side, seen[2], None, "thin" if ppc < 14 else "line")
+        buffer.splat(seen, _pixels(camera, side, 0.0), None, "thin" if ppc < 14 else "line")
         if threads.strand.label == LABEL["hair"]:
             lamp.cast(seen[:, ::6])
         turned.append(seen)
     pixel, index = buffer.winners()
     lit, labels = _gather(model, spread, turned, position, normal, pixel, index)
     colour = shade(lit, lamp, head.light, camera.centre, side, ppc)
-    canvas = _background(head.scene, side).reshape(3, -1)
-    canvas[:, pixel] = colour
-    full = torch.zeros(side * side, dtype=torch.int64)
-    full[pixel] = labels.long()
-    depth = torch.full((side * side,), -99.0)
-    depth[pixel] = lit.position[2]
-    lens = _lenses(camera, model, depth, side)
+    canvas = wall.reshape(3, -1).clone().index_copy_(1, pixel, colour)
+    full = torch.zeros(side * side, dtype=torch.uint8).index_copy_(0, pixel, labels)
+    lens = _lenses(camera, model, pixel, lit.position[2], side)
     canvas[:, lens] = canvas[:, lens] * 0.94 + 0.035
     hair, beard = (_share(full == label, side, ss) for label in (LABEL["hair"], BEARD))
     full[full == BEARD] = LABEL["skin"]
@@ -174,16 +170,26 @@ def _gather(
     return Lit(place, direction, albedo, material, pixel), labels
 
 
-def _lenses(camera: Camera, model: Model, depth: Tensor, side: int) -> Tensor:
-    """Pixels (n,) whose nearest point lies behind a lens of the glasses."""
+def _pixels(camera: Camera, side: int, middle: float = 0.5) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """Places x, y of points (3, n) among side x side samples; `middle` of a sample, down, is where a dab starts."""
+
+    def place(seen: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = camera.project(seen)
+        return x * side - 0.5, y * side - middle
+
+    return place
+
+
+def _lenses(camera: Camera, model: Model, pixel: Tensor, z: Tensor, side: int) -> Tensor:
+    """Pixels (n,) whose nearest point lies behind a lens of the glasses; that at `pixel` (p,) has depth `z` (p,)."""
     if model.lenses.shape[1] == 0:
         return torch.zeros(0, dtype=torch.int64)
+    depth = torch.full((side * side,), -99.0).index_copy_(0, pixel, z)
     seen = camera.view(model.lenses)
-    x, y = camera.project(seen)
     buffer = ZBuffer(side)
-    buffer.splat(x * side - 0.5, y * side - 0.5, seen[2], None, "square")
-    pixel, index = buffer.winners()
-    return pixel[seen[2, index] > depth[pixel]]
+    buffer.splat(seen, _pixels(camera, side), None, "square")
+    lens, index = buffer.winners()
+    return lens[seen[2, index] > depth[lens]]
 
 
 def _background(scene: Scene, side: int) -> Tensor:
@@ -207,13 +213,22 @@ def majority(labels: Tensor, ss: int) -> np.ndarray:
     """(S, S) uint8: the commonest of each pixel's ss x ss labels; among equals, the one commoner around the pixel."""
     size, kinds = labels.shape[0] // ss, len(NAMES)
     blocks = labels.view(size, ss, size, ss).permute(0, 2, 1, 3).reshape(size * size, ss * ss)
-    keys = torch.arange(size * size)[:, None] * kinds + blocks
-    counts = torch.bincount(keys.reshape(-1), minlength=size * size * kinds).view(-1, kinds).to(torch.uint8)
-    most, best = counts.max(1)
-    tied = ((counts == most[:, None]).sum(1) > 1).nonzero()[:, 0]
-    around = torch.zeros(len(tied), kinds, dtype=torch.int64)
-    for step in (-size - 1, -size, -size + 1, -1, 1, size - 1, size, size + 1):
-        around += counts[(tied + step).clamp(0, size * size - 1)]
-    equals = counts[tied] == most[tied, None]
-    best[tied] = torch.where(equals, around, -1).argmax(1)
+
+    def counts(some: Tensor) -> Tensor:
+        """(n, kinds) how often each label occurs in each row of `some` (n, any)."""
+        keys = torch.arange(len(some))[:, None] * kinds + some
+        return torch.bincount(keys.reshape(-1), minlength=len(some) * kinds).view(-1, kinds)
+
+    best = blocks[:, 0].clone()
+    mixed = (blocks != blocks[:, :1]).any(1).nonzero()[:, 0]  # few: most pixels lie within one thing
+    own = counts(blocks.index_select(0, mixed))
+    most, commonest = own.max(1)
+    best[mixed] = commonest.to(best.dtype)
+    tie = ((own == most[:, None]).sum(1) > 1).nonzero()[:, 0]
+    tied = mixed[tie]
+    steps = torch.tensor([-size - 1, -size, -size + 1, -1, 1, size - 1, size, size + 1])
+    beside = (tied[:, None] + steps).clamp(0, size * size - 1)
+    around = counts(blocks[beside].flatten(1))
+    equals = own[tie] == most[tie, None]
+    best[tied] = torch.where(equals, around, -1).argmax(1).to(best.dtype)
     return best.view(size, size).to(torch.uint8).numpy()
