@@ -22,15 +22,17 @@ import numpy as np
 from benchmarks.edits import FIRST, edits, unseen
 from benchmarks.turning import (
     CONDITIONAL,
-    LIKELY,
     PLAIN,
-    RANDOM,
+    REACH,
+    STEPS,
     TURN,
     TURNED,
+    VISIBLE,
     kept,
     leaks,
     shown_kept,
     shown_leaks,
+    truly_turned,
     verdict,
     with_interval,
 )
@@ -58,7 +60,7 @@ from synth.sample import sample
 
 ANGLES = (-30.0, -15.0, 0.0, 15.0, 30.0)
 LONGER = (-10.0, 10.0, 20.0)  # % of image height
-REACH, MAX_GAP = 35.0, 40.0  # degrees: yaws and turns of the rendered heads
+MAX_GAP = 40.0  # degrees: turns of the rendered heads
 CODES, WIDTH = 100_000, 512
 ACCEPTED = 20_000  # pairs asked of recipes.directions' faces
 PARTS = "speed,fit,edits,kept,plain,compare,pairs,turns"
@@ -156,6 +158,7 @@ def _on_faces(
         keep("pairs", make_pairs(faces, out / "directions", out / "pairs", generator=generator, scorer=scorer))
     if "turns" in wanted:
         keep("true_drift", _true_drift(known, heads, render.size, scorer))
+        keep("true_kept", truly_turned(heads, render.size, Describer()))
 
 
 def _plain_and_conditional(
@@ -220,7 +223,7 @@ def shown(figures: dict[str, Any]) -> list[list[str]]:
             low, high = part["reach"]
             rows.append([f"{name}: asked values in reach", f"{part['reachable']:.0%} ({low:.0f} to {high:.0f})", ""])
     if "kept" in figures:
-        rows += _shown_kept(figures["kept"])
+        rows += _shown_kept(figures["kept"], figures.get("true_kept"))
     if "plain" in figures:
         rows += _shown_plain(figures["plain"])
     if "ways" in figures:
@@ -244,14 +247,16 @@ def shown(figures: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
-def _shown_kept(found: dict[str, Any]) -> list[list[str]]:
-    """Rows of the hair along yaw and along random steps, by turns."""
+def _shown_kept(found: dict[str, Any], true: dict[str, Any] | None) -> list[list[str]]:
+    """Rows of the hair along yaw, of heads truly turned and along random steps, by turns."""
     hair, rows = found["hair"], []
     for k, turn in enumerate(found["turns"]):
         rows.append([f"hair kept over {turn:g} deg of yaw", with_interval(hair[TURN][k]), ""])
-        for way in (RANDOM, LIKELY):
+        if true is not None:
+            rows.append(["  in heads truly turned", with_interval(true["hair"][k]), ""])
+        for way in STEPS:
             figures = f"{with_interval(hair[way][k])}; yaw keeps {with_interval(hair[f'gain over {way}'][k])} more"
-            rows.append([f"  {way} steps as long", figures, "above 0" if way == RANDOM else ""])
+            rows.append([f"  {way}{'' if way == VISIBLE else ', as long'}", figures, "above 0"])
     return rows
 
 

@@ -1,6 +1,7 @@
 """What turning a face leaves as it is: two parts of benchmarks.directions.
 
-`kept`: is the hair still the same, and is it more so than after a random step of equal length in the same space?
+`kept`: is the hair still the same, and is it more so than after a random step of equal length in the same space, or of
+equal effect on the picture?
 `leaks`: does it help to hold all else fixed, as directions.fit does unless told otherwise (`--keep ""`)?
 
 Faces are turned by some degrees towards the front and past it: no face is asked for more than edits of yaw reach, and
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.edits import Unseen
+from benchmarks.edits import FIRST, Unseen
 from directions.attributes import MEASURED, OF_HAIR
 from directions.calibrate import centred
 from directions.direction import Direction
@@ -22,11 +23,15 @@ from directions.instruments import Columns, Instruments
 from directions.likeness import DESCRIPTORS
 from directions.linear import bootstrap_interval
 from directions.report import aligned
+from synth.heads import Head, render_poses
 
 TURNED = 256  # faces
 TURNS = (10.0, 20.0, 30.0)  # degrees
+REACH = 35.0  # degrees to either side that rendered heads look
 RANDOM_SEED = 0
-TURN, RANDOM, LIKELY = "turn", "random", "random, likely"
+TURN, RANDOM, LIKELY, VISIBLE = "turn", "random", "random, likely", "random, as visible"
+STEPS = (RANDOM, LIKELY, VISIBLE)
+SCALES = np.arange(1, 11) / 10  # of the way from one face to another, of which the one as visible is taken
 PLAIN, CONDITIONAL = "plain", "conditional"
 Figures = dict[str, Any]
 
@@ -45,9 +50,10 @@ def lengths_of_turns(direction: Direction, codes: np.ndarray) -> np.ndarray:
 def kept(direction: Direction, faces: Unseen, tools: Instruments) -> Figures:
     """How alike faces stay to themselves when turned (TURN), and when moved as far at random.
 
-    RANDOM steps go anywhere in the space, LIKELY ones as from one face to another. {"measured": degrees turned;
-    descriptor: {way: cosine to the start for every turn, "gain over" RANDOM and LIKELY: that of turning, face by face,
-    "strangers": cosine between different faces}}, cosines with intervals over faces.
+    RANDOM steps go anywhere in the space, LIKELY ones as from one face to another, both as long as the turn; VISIBLE
+    ones are likely too, and so long that they change as much of the picture. {"measured": degrees turned; "pixels":
+    {way: that change, RMS of grey levels}; descriptor: {way: cosine to the start for every turn, "gain over" a random
+    way: that of turning, face by face, "strangers": cosine between different faces}}, cosines with their intervals.
     """
     lengths = lengths_of_turns(direction, faces.codes)
     anywhere = np.random.RandomState(RANDOM_SEED).randn(*faces.codes.shape)
@@ -58,15 +64,32 @@ def kept(direction: Direction, faces: Unseen, tools: Instruments) -> Figures:
         way: faces.moved(steps / np.linalg.norm(steps, axis=1, keepdims=True), lengths[:, 1:])
         for way, steps in ((RANDOM, anywhere), (LIKELY, towards))
     }
+    tried = faces.moved(towards, np.tile(SCALES, (len(towards), 1)))
+    wanted, there = (_change(turned[:, :1], images) for images in (pictures[TURN], tried))
+    nearest = np.abs(there[:, None] - wanted[:, :, None]).argmin(axis=2)  # (N, turns)
+    pictures[VISIBLE] = tried[np.arange(len(tried))[:, None], nearest]
     start = tools.describe(turned[:, 0])
-    cosines = {way: _cosines(start, images, tools) for way, images in pictures.items()}
+    cosines = {way: _cosines(start, images, tools.describe) for way, images in pictures.items()}
     found: Figures = {"faces": len(faces.codes), "turns": TURNS, "measured": _degrees(_measured(turned, tools)["yaw"])}
+    found["pixels"] = {way: _change(turned[:, :1], images).mean(axis=0) for way, images in pictures.items()}
     for name in DESCRIPTORS:
         columns = {way: cosines[way][name] for way in pictures}
-        columns |= {f"gain over {way}": columns[TURN] - columns[way] for way in (RANDOM, LIKELY)}
+        columns |= {f"gain over {way}": columns[TURN] - columns[way] for way in STEPS}
         found[name] = {what: [_mean(one) for one in column.T] for what, column in columns.items()}
         found[name]["strangers"] = float((start[name] * np.roll(start[name], 1, axis=0)).sum(axis=1).mean())
     return found
+
+
+def truly_turned(heads: int, size: int, describe: Callable[[np.ndarray], Columns]) -> Figures:
+    """{descriptor: cosine to the start for every turn} of rendered heads that turn likewise: no edit can do better."""
+    images = []
+    for seed in range(FIRST, FIRST + heads):
+        yaw = float(np.random.RandomState(seed).uniform(-REACH, REACH))
+        poses = [(yaw, 0.0), *((yaw + (turn if yaw <= 0 else -turn), 0.0) for turn in TURNS)]
+        images.append(np.stack([picture.image for picture in render_poses(Head.sample(seed), poses, size)]))
+    pictures = np.stack(images)
+    cosines = _cosines(describe(pictures[:, 0]), pictures[:, 1:], describe)
+    return {name: [_mean(one) for one in cosines[name].T] for name in DESCRIPTORS}
 
 
 def leaks(ways: dict[str, Direction], faces: Unseen, sd: dict[str, float], tools: Instruments) -> Figures:
@@ -83,7 +106,7 @@ def leaks(ways: dict[str, Direction], faces: Unseen, sd: dict[str, float], tools
         columns = _measured(images, tools)
         measured[way] = _degrees(columns["yaw"])
         sums.append(np.stack([_sums(columns["yaw"] / sd["yaw"], columns[name] / sd[name]) for name in others], axis=1))
-        cosines.append(_cosines(tools.describe(images[:, 0]), images[:, 1:], tools))
+        cosines.append(_cosines(tools.describe(images[:, 0]), images[:, 1:], tools.describe))
     both = np.stack(sums, axis=1)  # (N, 2, attributes, 2)
     known = [k for k in range(len(others)) if both[..., k, 1].sum(axis=0).all()]
     groups = {others[k]: [k] for k in known}
@@ -104,13 +127,16 @@ def verdict(compared: Figures, more_is_better: bool) -> str:
 
 def shown_kept(found: Figures) -> str:
     """A line for every descriptor and turn."""
-    ways, gains = (TURN, RANDOM, LIKELY), (f"gain over {RANDOM}", f"gain over {LIKELY}")
+    ways, gains = (TURN, *STEPS), tuple(f"gain over {way}" for way in STEPS)
     rows = [["cosine to the start", "asked, measured", *ways, *gains]]
     for name in DESCRIPTORS:
         for k, turn in enumerate(found["turns"]):
             figures = [with_interval(found[name][what][k]) for what in (*ways, *gains)]
             degrees = f"{turn:g}, {found['measured'][k]:.1f} deg"
             rows.append([f"{name} (strangers {found[name]['strangers']:.2f})", degrees, *figures])
+    for k, turn in enumerate(found["turns"]):
+        changes = [f"{found['pixels'][way][k]:.1f}" for way in ways]
+        rows.append(["grey levels, RMS", f"{turn:g} deg", *changes, *[""] * len(gains)])
     return aligned(rows)
 
 
@@ -143,12 +169,19 @@ def _measured(images: np.ndarray, tools: Instruments) -> Columns:
     return {name: column.reshape(images.shape[:2]).astype(np.float64) for name, column in columns.items()}
 
 
-def _cosines(start: Columns, images: np.ndarray, tools: Instruments) -> Columns:
+def _cosines(start: Columns, images: np.ndarray, describe: Callable[[np.ndarray], Columns]) -> Columns:
     """Descriptors (N, D) of the start and pictures (N, P, H, W, 3) -> {descriptor: (N, P)}."""
-    after = tools.describe(images.reshape(-1, *images.shape[2:]))
+    after = describe(images.reshape(-1, *images.shape[2:]))
     return {
         name: np.einsum("nd,npd->np", start[name], after[name].reshape(*images.shape[:2], -1)) for name in DESCRIPTORS
     }
+
+
+def _change(start: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """(N, 1, H, W, 3) and (N, P, H, W, 3) uint8 -> (N, P) RMS of the difference, grey levels."""
+    couples = zip(start, images, strict=True)
+    squares = [np.square(after.astype(np.float32) - before).mean(axis=(1, 2, 3)) for before, after in couples]
+    return np.sqrt(np.stack(squares))
 
 
 def _degrees(yaw: np.ndarray) -> list[float]:

@@ -12,10 +12,12 @@ from benchmarks.turning import (
     RANDOM,
     TURN,
     TURNS,
+    VISIBLE,
     kept,
     leaks,
     shown_kept,
     shown_leaks,
+    truly_turned,
     verdict,
 )
 from directions.fitting import fit_direction
@@ -44,6 +46,22 @@ def test_a_direction_that_holds_hair_keeps_it_better_than_random_steps_as_long(w
     assert hair[TURN][-1]["mean"] > hair[RANDOM][-1]["mean"]
     assert hair[f"gain over {RANDOM}"][-1]["mean_95"][0] > 0
     assert f"{TURNS[0]:g}, {found['measured'][0]:.1f} deg" in shown_kept(found)
+
+
+def test_a_step_as_visible_changes_about_as_much_of_the_picture_as_the_turn(world):
+    plain, _, ways, faces = world
+    change = kept(ways[CONDITIONAL], faces, plain.tools)["pixels"]
+    assert np.allclose(change[VISIBLE], change[TURN], rtol=0.5)
+
+
+def test_rendered_heads_that_turn_farther_look_less_like_before():
+    def describe(images):
+        flat = images.reshape(len(images), -1) - 128.0
+        unit = flat / np.linalg.norm(flat, axis=1, keepdims=True)
+        return {"hair": unit, "identity": unit}
+
+    cosines = [one["mean"] for one in truly_turned(3, 32, describe)["hair"]]
+    assert 1 > cosines[0] > cosines[1] > cosines[2]
 
 
 def test_holding_all_else_fixed_leaks_less_and_the_table_says_so(world):
