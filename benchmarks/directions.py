@@ -255,7 +255,7 @@ def _shown_kept(found: dict[str, Any], true: dict[str, Any] | None) -> list[list
         if true is not None:
             rows.append(["  in heads truly turned", with_interval(true["hair"][k]), ""])
         for way in STEPS:
-            figures = f"{with_interval(hair[way][k])}; yaw keeps {with_interval(hair[f'gain over {way}'][k])} more"
+            figures = f"{with_interval(hair[way][k])}; gain of yaw {with_interval(hair[f'gain over {way}'][k])}"
             rows.append([f"  {way}{'' if way == VISIBLE else ', as long'}", figures, "above 0"])
     return rows
 
