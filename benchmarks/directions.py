@@ -5,8 +5,9 @@
     python -m benchmarks.directions --parts speed       # only the time of a fit on 100,000 codes of 512 numbers
 
 Runs directions.measure, fit, compare and pairs as their commands do; then edits faces of other seeds to asked angles
-and lengths. Beside the drift of the hair within pairs stands that of rendered heads that truly turned: no measurement
-of the same hair from another side can be expected to do better.
+and lengths, and looks at what turning them leaves as it is (benchmarks.turning). Beside the drift of the hair within
+pairs stands that of rendered heads that truly turned: no measurement of the same hair from another side can be expected
+to do better. All figures are printed at the end, and kept in figures.json.
 """
 
 from __future__ import annotations
@@ -18,37 +19,51 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.edits import FIRST, edits, unseen
+from benchmarks.turning import (
+    CONDITIONAL,
+    PLAIN,
+    REACH,
+    STEPS,
+    TURN,
+    TURNED,
+    VISIBLE,
+    kept,
+    leaks,
+    shown_kept,
+    shown_leaks,
+    truly_turned,
+    verdict,
+    with_interval,
+)
 from data.command import run
 from data.files import read_json, write_json
 from data.images import write_image
 from data.shards import Shards
-from directions.aim import aim_along
 from directions.attributes import HAIR_ATTRIBUTES
 from directions.compare import SPACES, compare, comparison
 from directions.direction import Direction, load_direction
 from directions.fit import fit_directions
 from directions.instruments import Columns, Instruments
 from directions.likeness import Describer
-from directions.linear import bootstrap_interval, fit_linear, held_out
+from directions.linear import fit_linear, held_out
 from directions.measure import measure_shards
 from directions.measured import MeasuredFaces, open_faces
 from directions.pairs import gaps_within, make_pairs
 from directions.pool import MeasuringPool
-from directions.render import Renderer
 from directions.report import aligned, matrix, table, write_report
 from directions.scorer import Measurer, Scorer
-from directions.spaces import drawn, mapped, open_space
+from directions.spaces import open_space
+from recipes.directions import FACES
 from synth.heads import Head, render_poses
 from synth.sample import sample
 
-FIRST = 22_000_000  # first seed of faces and heads that no set for training reaches
 ANGLES = (-30.0, -15.0, 0.0, 15.0, 30.0)
 LONGER = (-10.0, 10.0, 20.0)  # % of image height
-EDITED = 60  # faces moved to all of these values
-PSI = 0.7  # of them: what directions.edit takes
-REACH, MAX_GAP = 35.0, 40.0  # degrees: yaws and turns of the rendered heads
+MAX_GAP = 40.0  # degrees: turns of the rendered heads
 CODES, WIDTH = 100_000, 512
-PARTS = "speed,fit,edits,compare,pairs,turns"
+ACCEPTED = 20_000  # pairs asked of recipes.directions' faces
+PARTS = "speed,fit,edits,kept,plain,compare,pairs,turns"
 
 
 def main(
@@ -56,6 +71,7 @@ def main(
     faces: Path | None = None,
     count: int = 4096,
     heads: int = 64,
+    turned: int = TURNED,
     parts: str = PARTS,
     generator: str = "builtin",
     parser: str = "builtin",
@@ -67,11 +83,15 @@ def main(
         faces: folder of sampled faces; None: samples some in `out`
         count: number of faces to sample
         heads: rendered heads for the drift of a true turn
-        parts: what to do: speed (of a fit), fit, edits, compare, pairs, turns (of rendered heads)
+        turned: faces of other seeds for the parts kept and plain, 3 or more
+        parts: what to do: speed (of a fit), fit, edits, kept (hair, along yaw and at random), plain (yaw with nothing
+            held fixed against conditional), compare, pairs, turns (of rendered heads)
         generator: "builtin" or the checkpoint that made the faces
         parser: "builtin" or the path of a face parser
         out: folder for all results, figures.json among them; parts done earlier keep their figures there
     """
+    if turned < 3:
+        raise ValueError(f"--turned is {turned}, but it takes 3 faces or more")
     wanted = [part.strip() for part in parts.split(",")]
     if unknown := set(wanted) - set(PARTS.split(",")):
         raise ValueError(f"--parts has {', '.join(sorted(unknown))}, but the parts are {PARTS}")
@@ -85,7 +105,7 @@ def main(
         keep("speed", fit_codes())
         print("fit on {codes:,} x {width}: {wall:.0f} s, {cpu:.0f} s of one core".format(**figures["speed"]))
     if wanted != ["speed"]:
-        _on_faces(wanted, figures, keep, faces or out / "faces", count, heads, generator, Scorer(parser), out)
+        _on_faces(wanted, figures, keep, faces or out / "faces", count, (heads, turned), generator, Scorer(parser), out)
     print(aligned([["what", "figure", "asked"], *shown(read_json(out / "figures.json"))]))
 
 
@@ -95,12 +115,13 @@ def _on_faces(
     keep: Any,
     faces: Path,
     count: int,
-    heads: int,
+    sizes: tuple[int, int],
     generator: str,
     scorer: Scorer,
     out: Path,
 ) -> None:
-    """The parts that need sampled faces."""
+    """The parts that need sampled faces; `sizes`: rendered heads, faces to turn."""
+    heads, turned = sizes
     if faces == out / "faces":
         sample(generator, list(range(count)), faces)
     started = time.perf_counter()
@@ -116,7 +137,15 @@ def _on_faces(
         if "edits" in wanted:
             for name, values, absolute in (("yaw", ANGLES, True), ("hair_length", LONGER, False)):
                 direction = load_direction(out / "directions" / f"{name}.json", network)
-                keep(f"edits_{name}", edits(direction, network, render, np.array(values), absolute, tools))
+                keep(f"edits_{name}", edits(direction, render, np.array(values), absolute, tools))
+        if "kept" in wanted:
+            yaw = load_direction(out / "directions" / "yaw.json", network)
+            keep("kept", kept(yaw, unseen(yaw.space, render, turned), tools))
+            print(f"{shown_kept(figures['kept'])}\n")
+        if "plain" in wanted:
+            ways = _plain_and_conditional(faces, generator, scorer, out, network)
+            keep("plain", leaks(ways, unseen(ways[PLAIN].space, render, turned), known.sd, tools))
+            print(f"{shown_leaks(figures['plain'])}\n")
         if "compare" in wanted:
             spaces = [open_space(space, render, known.psi) for space in SPACES.split(",")]
             ways, picture = compare(known, "yaw", tools, spaces)
@@ -129,56 +158,18 @@ def _on_faces(
         keep("pairs", make_pairs(faces, out / "directions", out / "pairs", generator=generator, scorer=scorer))
     if "turns" in wanted:
         keep("true_drift", _true_drift(known, heads, render.size, scorer))
+        keep("true_kept", truly_turned(heads, render.size, Describer()))
 
 
-def edits(
-    direction: Direction,
-    network: Any,
-    render: Renderer,
-    values: np.ndarray,
-    absolute: bool,
-    tools: Instruments,
-) -> dict[str, Any]:
-    """New faces moved to values, or by amounts if not `absolute`: by the mean curve and by looking.
-
-    Each {"slope" of what was reached on what was asked, "median_error" in the attribute's unit, both with intervals};
-    "reachable": share of the asked values that lie in what the face can reach, on which the errors by looking are.
-    """
-    space = open_space(direction.space, render, PSI)
-    seeds = np.arange(FIRST, FIRST + EDITED)
-    w = mapped(drawn(seeds, network.z_dim), network, PSI)
-    known = MeasuredFaces(seeds, w, {}, network.sha256, PSI, {})
-    codes = space.codes(known)
-    start = space.start(codes, known, np.arange(EDITED))
-    name = direction.attribute
-    before = tools.measure(space.render(start))[name].astype(np.float64)[:, None]
-    asked = np.tile(values, (EDITED, 1)) if absolute else before + values
-    base = 0.0 if absolute else before
-    lengths = np.stack([direction.length_to(codes, column) for column in asked.T], axis=1)
-    moved = start[:, None] + lengths[:, :, None] * space.lift(direction.vector)
-    images = space.render(moved.reshape(-1, start.shape[1]).astype(np.float32))
-    by_curve = tools.measure(images)[name].reshape(asked.shape)
-    aimed = aim_along(direction, space, codes, start, asked, tools.measure)
-    inside = (aimed.reach[:, :1] <= asked) & (asked <= aimed.reach[:, 1:])
-    return {
-        "by_curve": _agreement(asked - base, by_curve - base),
-        "by_looking": _agreement(asked - base, np.where(inside, aimed.measured - base, np.nan)),
-        "reachable": float(inside.mean()),
-        "reach": np.nanmedian(np.where(np.isfinite(aimed.reach), aimed.reach, np.nan), axis=0).tolist(),
-    }
-
-
-def _agreement(asked: np.ndarray, got: np.ndarray) -> dict[str, Any]:
-    """Slope and median error of (faces, values), with intervals over faces."""
-    pairs = np.stack([asked, got], axis=2)
-    pairs = pairs[np.isfinite(pairs).all(axis=2).any(axis=1)]
-    return {
-        "slope": _slope(pairs),
-        "slope_95": bootstrap_interval(pairs, _slope),
-        "median_error": _error(pairs),
-        "median_error_95": bootstrap_interval(pairs, _error),
-        "measured": float(np.isfinite(got).mean()),
-    }
+def _plain_and_conditional(
+    faces: Path, generator: str, scorer: Scorer, out: Path, network: Any
+) -> dict[str, Direction]:
+    """Yaw with nothing held fixed and as it was fitted; all else is alike, the way to the edit vector too."""
+    conditional = load_direction(out / "directions" / "yaw.json", network)
+    way = conditional.figures["way"]
+    options: dict[str, Any] = {"attributes": "yaw", "keep": "", "way": way, "generator": generator, "scorer": scorer}
+    fit_directions(faces, out / "plain", **options)
+    return {PLAIN: load_direction(out / "plain" / "yaw.json", network), CONDITIONAL: conditional}
 
 
 def fit_codes() -> dict[str, Any]:
@@ -219,29 +210,36 @@ def shown(figures: dict[str, Any]) -> list[list[str]]:
     rows: list[list[str]] = []
     if "fit" in figures:
         found = figures["fit"]
-        rows.append(["yaw, accuracy held out", _with(found["yaw"], "accuracy"), ">= 0.93"])
-        rows.append(["yaw, AUC held out", _with(found["yaw"], "auc"), ">= 0.98"])
+        rows.append(["yaw, accuracy held out", with_interval(found["yaw"], "accuracy"), ">= 0.93"])
+        rows.append(["yaw, AUC held out", with_interval(found["yaw"], "auc"), ">= 0.98"])
         for name in ("hair_length", "hair_lightness"):
-            rows.append([f"{name}, AUC held out", _with(found[name], "auc"), ">= 0.95"])
+            rows.append([f"{name}, AUC held out", with_interval(found[name], "auc"), ">= 0.95"])
     for name, unit, asked in (("yaw", "deg", ("0.9 to 1.1", "<= 4 deg")), ("hair_length", "%", ("", ""))):
         if (part := figures.get(f"edits_{name}")) is not None:
             for how in ("by_curve", "by_looking"):
                 what = f"{name} edits {how.replace('_', ' ')}"
-                rows.append([f"{what}, slope of reached on asked", _with(part[how], "slope"), asked[0]])
-                rows.append([f"{what}, median error", f"{_with(part[how], 'median_error')} {unit}", asked[1]])
+                rows.append([f"{what}, slope of reached on asked", with_interval(part[how], "slope"), asked[0]])
+                rows.append([f"{what}, median error", f"{with_interval(part[how], 'median_error')} {unit}", asked[1]])
             low, high = part["reach"]
             rows.append([f"{name}: asked values in reach", f"{part['reachable']:.0%} ({low:.0f} to {high:.0f})", ""])
+    if "kept" in figures:
+        rows += _shown_kept(figures["kept"], figures.get("true_kept"))
+    if "plain" in figures:
+        rows += _shown_plain(figures["plain"])
     if "ways" in figures:
-        rows += _shown_ways(figures["ways"])
+        ways = {way: figures["ways"][way]["likeness"]["hair"] for way in (CONDITIONAL, "random, as visible")}
+        rows.append(["hair kept by one SD of yaw", with_interval(ways[CONDITIONAL], "cosine"), ""])
+        rows.append(["  by a random step as visible", with_interval(ways["random, as visible"], "cosine"), ""])
     if "speed" in figures:
         rows.append(["fit on 100,000 x 512", f"{figures['speed']['wall']:.0f} s", "<= 60 s"])
     if "pairs" in figures:
         pairs = figures["pairs"]
-        rows.append(["pairs accepted", f"{pairs['pairs']:,} of {pairs['faces']:,}", ""])
+        share = pairs["pairs"] / pairs["faces"]
+        asked_share = f">= {ACCEPTED / FACES:.1%}: {ACCEPTED:,} of the recipe's {FACES:,}"
+        rows.append(["pairs accepted", f"{pairs['pairs']:,} of {pairs['faces']:,}, {share:.1%}", asked_share])
         rows.append(["  left out", ", ".join(f"{count} {why}" for why, count in pairs["rejected"].items()), ""])
-        rows.append(
-            ["all pairs nearer than 5 % of strangers", f"{pairs['hair']['nearer_than_strangers']:.1%}", ">= 95 %"]
-        )
+        nearer = with_interval(pairs["hair"], "nearer_than_strangers")
+        rows.append(["all pairs nearer than 5 % of strangers, share", nearer, ">= 0.95"])
         for name in HAIR_ATTRIBUTES:
             true = figures.get("true_drift", {}).get(name)
             beside = "" if true is None else f", {true:.2f} SD in heads truly turned"
@@ -249,38 +247,33 @@ def shown(figures: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
-def _shown_ways(ways: dict[str, Any]) -> list[list[str]]:
-    """Rows of how edits of yaw compare."""
-    plain, kept = ways["covariance"]["likeness"], ways["conditional"]["likeness"]
-    leaks = [f"{ways[way]['leak_rms']:.3f} SD" for way in ("covariance", "conditional")]
-    return [
-        ["hair kept by one SD of yaw", _with(kept["hair"], "cosine"), ""],
-        [
-            "  by a random step as visible",
-            _with(ways["random, as visible"]["likeness"]["hair"], "cosine"),
-            "clearly less",
-        ],
-        ["  by a random step as long in W", _with(ways["random, as long"]["likeness"]["hair"], "cosine"), ""],
-        ["hair kept, plain", _with(plain["hair"], "cosine"), "conditional not worse"],
-        ["person kept, conditional", _with(kept["identity"], "cosine"), ""],
-        ["person kept, plain", _with(plain["identity"], "cosine"), "conditional not worse"],
-        ["RMS leak, plain and conditional", ", ".join(leaks), "less"],
-    ]
+def _shown_kept(found: dict[str, Any], true: dict[str, Any] | None) -> list[list[str]]:
+    """Rows of the hair along yaw, of heads truly turned and along random steps, by turns."""
+    hair, rows = found["hair"], []
+    for k, turn in enumerate(found["turns"]):
+        rows.append([f"hair kept over {turn:g} deg of yaw", with_interval(hair[TURN][k]), ""])
+        if true is not None:
+            rows.append(["  in heads truly turned", with_interval(true["hair"][k]), ""])
+        for way in STEPS:
+            figures = f"{with_interval(hair[way][k])}; gain of yaw {with_interval(hair[f'gain over {way}'][k])}"
+            rows.append([f"  {way}{'' if way == VISIBLE else ', as long'}", figures, "above 0"])
+    return rows
 
 
-def _with(figures: dict[str, Any], name: str) -> str:
-    low, high = figures[f"{name}_95"]
-    return f"{figures[name]:.3f} ({low:.3f}-{high:.3f})"
-
-
-def _slope(pairs: np.ndarray) -> float:
-    asked, got = pairs[np.isfinite(pairs).all(axis=2)].T
-    return float(np.polyfit(asked, got, 1)[0]) if len(asked) > 1 else float("nan")
-
-
-def _error(pairs: np.ndarray) -> float:
-    asked, got = pairs[np.isfinite(pairs).all(axis=2)].T
-    return float(np.median(np.abs(got - asked))) if len(asked) else float("nan")
+def _shown_plain(found: dict[str, Any]) -> list[list[str]]:
+    """Rows of yaw with nothing held fixed against yaw with all else held fixed."""
+    compared = {f"leak into {name}, RMS": (found["leaks"][name], False) for name in ("all", "all of hair")}
+    for what, name in (("hair", "hair"), ("person", "identity")):
+        for turn, one in zip(found["turns"], found[name], strict=True):
+            compared[f"{what} kept over {turn:g} deg"] = (one, True)
+    rows = []
+    for what, (one, more_is_better) in compared.items():
+        figures = ", ".join(with_interval(one, way) for way in (PLAIN, CONDITIONAL))
+        figures = f"{figures}, {with_interval(one, 'difference')}: {verdict(one, more_is_better)}"
+        rows.append([f"{what}: plain, conditional, difference", figures, "not worse"])
+    worse = [name for name, one in found["leaks"].items() if verdict(one, False) == "worse"]
+    rows.append(["attributes that conditional yaw leaks into more", ", ".join(worse) or "none", ""])
+    return rows
 
 
 if __name__ == "__main__":

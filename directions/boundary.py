@@ -19,6 +19,7 @@ from directions.edit import load_named
 from synth import load_generator
 
 LARGEST = 1 << 20  # bytes: a file of one vector is far smaller
+SPACES = ("W", "Z")  # whose vectors the format holds: it moves all layers alike
 
 
 def main(out: Path, *, attribute: str = "yaw", directions: str = "builtin", generator: str = "builtin") -> None:
@@ -39,7 +40,12 @@ def main(out: Path, *, attribute: str = "yaw", directions: str = "builtin", gene
 
 
 def write_boundary(direction: Direction, path: Path) -> None:
-    """(1, w_dim) float32 of unit length."""
+    """(1, w_dim) float32 of unit length; ValueError for a direction in a space that InterFaceGAN does not know."""
+    if direction.space not in SPACES:
+        raise ValueError(
+            f"the direction of {direction.attribute} lies in {direction.space}, but the format is of Z or W: "
+            "fit one there with `python -m directions.fit --space W`"
+        )
     write_vector(direction.vector, path)
 
 

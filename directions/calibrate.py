@@ -157,14 +157,14 @@ def _leak(doses: np.ndarray, values: np.ndarray) -> dict[str, Any]:
 def _slope(doses: np.ndarray, values: np.ndarray) -> tuple[float, tuple[float, float]]:
     """Slope of (S, P) values on (P,) doses within samples, and its 95 % interval over samples; NaN without data."""
     known = np.isfinite(values) & np.isfinite(doses)
-    x, y = (_centred(part, known) for part in (np.broadcast_to(doses, values.shape), values))
+    x, y = (centred(part, known) for part in (np.broadcast_to(doses, values.shape), values))
     sums = np.stack([(x * y).sum(axis=1), (x * x).sum(axis=1)], axis=1)[known.sum(axis=1) > 1]
     if len(sums) < LEAST_MEASURED or not sums[:, 1].any():
         return np.nan, (np.nan, np.nan)
     return float(_ratio(sums)), bootstrap_interval(sums, _ratio)
 
 
-def _centred(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+def centred(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """(S, P) less each row's mean over what is known, 0 elsewhere."""
     total = np.where(known, values, 0).sum(axis=1, keepdims=True)
     mean = total / np.maximum(known.sum(axis=1, keepdims=True), 1)

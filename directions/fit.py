@@ -128,6 +128,8 @@ def fit_directions(
         raise ValueError(f"band is {band}, but it is a share of the faces: above 0 and at most 1")
     if boundary is not None and len(names) != 1:
         raise ValueError(f"--boundary is of one attribute, but --attributes has {len(names)}: name the one")
+    if boundary is not None and kept:
+        raise ValueError("--keep does not go with --boundary, which is gone along as it is: leave one of them out")
     check_folder_place(out)
     scorer = scorer or Scorer()
     sample, network, render = open_faces(Shards(faces), generator, scorer, device)

@@ -61,19 +61,19 @@ def matrix(report: dict[str, Any]) -> str:
 
 
 def write_report(folder: Path) -> None:
-    """Writes report.html from report.json and the pictures beside it."""
+    """Writes report.html from report.json and the pictures beside it, and every plot as a PNG of its own too."""
     report = read_json(folder / REPORT)
     space = report.get("space", "W")
     parts = [f"<h1>Directions in {html.escape(space)}</h1><p>{report['faces']:,} faces, psi {report['psi']:g}.</p>"]
     if report["directions"]:
         parts += [_html_table(report), f"<p>{ABOUT}</p>"]
-        parts += [f"<h2>Leakage</h2><p>{LEAKS}</p>", _image(_png(heat_map(report)))]
+        parts += [f"<h2>Leakage</h2><p>{LEAKS}</p>", _plot(heat_map(report), folder / "leakage.png")]
     for name, figures in report["directions"].items():
-        parts += [f"<h2>{html.escape(name)}</h2>", _image(_png(calibration_plot(name, figures)))]
+        parts += [f"<h2>{html.escape(name)}</h2>", _plot(calibration_plot(name, figures), folder / f"curve-{name}.png")]
         parts += [_image((folder / f"{name}.png").read_bytes())]
     for path in sorted(folder.glob("compare-*.json")):
         parts += [f"<h2>Ways to change {html.escape(path.stem[8:])}</h2><p>{WAYS}</p>"]
-        parts += [_image(_png(comparison_plot(read_json(path))))]
+        parts += [_plot(comparison_plot(read_json(path)), folder / f"leaks-{path.stem[8:]}.png")]
         if path.with_suffix(".png").is_file():
             parts += [_image(path.with_suffix(".png").read_bytes())]
     for name, reason in report["failed"].items():
@@ -201,10 +201,13 @@ def _html_table(report: dict[str, Any]) -> str:
     return f"<table><tr>{head}</tr>{'</tr>'.join(rows)}</tr></table>"
 
 
-def _png(figure: Figure) -> bytes:
+def _plot(figure: Figure, path: Path) -> str:
+    """The figure as it stands in the page; also written to `path`."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
-    return buffer.getvalue()
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(buffer.getvalue())
+    return _image(buffer.getvalue())
 
 
 def _image(png: bytes) -> str:

@@ -34,7 +34,8 @@ def main(
     if ship and generator != "builtin":
         raise ValueError("--ship is for a network of the built-in generator: leave --generator out")
     directions_of(generator, out, faces)
-    make_pairs(out / "faces", out / "directions", out / "pairs", generator=generator)
+    if pairs := make_pairs(out / "faces", out / "directions", out / "pairs", generator=generator):
+        print(f"{pairs['pairs']:,} pairs accepted of {pairs['faces']:,} faces")
     train(pairs=out / "pairs", out=out / "hairnet", preset="builtin", generator=generator, steps=steps)
     if ship:
         target = WEIGHTS / "hairnet.safetensors"

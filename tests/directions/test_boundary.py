@@ -1,6 +1,7 @@
 """Vectors in the format of InterFaceGAN: there and back, calibrated, and refusal of all that is none."""
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,14 @@ def test_a_vector_comes_back_and_gets_its_unit_again(plain, tmp_path: Path):
     again, _ = fit_direction(faces, "yaw", plain.tools, boundary=vector)
     assert again.step == pytest.approx(made.step, rel=1e-4)
     assert again.figures["keeps"] == []
+
+
+@pytest.mark.parametrize("space", ["S", "W+0-3"])
+def test_a_vector_of_styles_or_of_some_layers_is_not_written_as_one_of_w(plain, tmp_path: Path, space: str):
+    made, _ = fit_direction(plain.faces(600), "yaw", plain.tools, way="covariance")
+    with pytest.raises(ValueError, match="the direction of yaw lies in .* but the format is of Z or W"):
+        write_boundary(replace(made, space=space), tmp_path / "yaw.npy")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,11 @@ def test_attributes_are_named_once_and_a_refusal_leaves_the_report(measured: Pat
     assert [path.read_text() for path in tmp_path.iterdir()] == ["of a good run"]
 
 
+def test_a_vector_from_elsewhere_goes_as_it_is_and_holds_nothing(measured: Path, tmp_path: Path):
+    with pytest.raises(ValueError, match="--keep does not go with --boundary"):
+        fit_directions(measured, tmp_path, attributes="yaw", keep="pitch", boundary=tmp_path / "yaw.npy", device="cpu")
+
+
 def test_a_report_is_written_only_when_something_was_fitted(
     measured: Path, generator: Path, parser: Path, tmp_path: Path
 ):
