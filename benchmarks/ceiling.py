@@ -4,8 +4,8 @@
     python -m benchmarks.ceiling --gallery 100000
 
 The built-in generator's latents are factors of heads behind a rotation (recipes.factors), so the face of one sample
-with the hair of another has a latent of its own: the hair's factors are exchanged. It need not be found first: the
-world ties some looks of a face to its hair (long hair is worn by more feminine faces, brows follow the hair's colour).
+with the hair of another has a latent of its own: the hair's factors are exchanged. It need not be found first: hair
+covers and shades a face, and the face network that judges is not blind to it.
 """
 
 from __future__ import annotations
