@@ -7,7 +7,7 @@ The hair is the same when its descriptor finds the two pictures more alike than 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -69,18 +69,18 @@ def check_pairs(
     astray, *unlit = (np.abs(columns[f"{name}_gap_measured"] - gaps) for name, gaps in asked.items())
     doubts = [~np.isfinite(astray), astray > MOST_ASTRAY, found["hair_cosine"] < strangers]
     doubts += [~(error <= MOST_UNLIT) for error in unlit]  # also where a side of the face shows no skin to measure
-    verdict = np.select(doubts, reasons(asked), GOOD)
+    verdict = np.select(doubts, [np.uint8(reason) for reason in reasons(asked)], np.uint8(GOOD))
     columns["hair_cosine"] = found.pop("hair_cosine")
     columns |= {f"{name}_change": change for name, change in found.items()}
     return {"verdict": verdict.astype(np.uint8)} | {name: column.astype(np.float32) for name, column in columns.items()}
 
 
-def reasons(asked: Sequence[str]) -> list[int]:
+def reasons(asked: Collection[str]) -> list[int]:
     """Verdicts other than good that pairs can have which were asked for a change of these attributes."""
     return [FACELESS, ASTRAY, OTHER_HAIR, LIT][: 2 + len(asked)]
 
 
-def summary(checked: Columns, sample: MeasuredFaces, strangers: float, asked: Sequence[str]) -> dict[str, Any]:
+def summary(checked: Columns, sample: MeasuredFaces, strangers: float, asked: Collection[str]) -> dict[str, Any]:
     """How many pairs are good and why others are not; achieved gaps, likeness and drift of the hair of all pairs.
 
     `asked`: the attributes that were to change, yaw and perhaps one of light.
