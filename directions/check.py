@@ -1,11 +1,13 @@
-"""Looks at pairs: does the head turn as asked, and is the hair the same? Pairs that contradict this get a reason.
+"""Looks at pairs: does the head turn as asked, is the hair the same, and does the light change as asked, if it was to?
+
+Pairs that contradict this get a reason.
 
 The hair is the same when its descriptor finds the two pictures more alike than the 5 % most alike of strangers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -18,9 +20,11 @@ from directions.linear import bootstrap_interval
 from directions.measured import MeasuredFaces
 from directions.pictures import caption, strip
 
-VERDICTS = ("good", "without a face", "turned otherwise", "with other hair")  # by their number in checked-00000.h5
-GOOD, FACELESS, ASTRAY, OTHER_HAIR = range(4)
+# by their number in checked-00000.h5
+VERDICTS = ("good", "without a face", "turned otherwise", "with other hair", "lit otherwise")
+GOOD, FACELESS, ASTRAY, OTHER_HAIR, LIT = range(5)
 MOST_ASTRAY = 15.0  # degrees between the gap asked and the gap measured: three times the detector's own error
+MOST_UNLIT = 6.0  # CIE L* between the change of light asked and that measured: likewise three times what is usual, 2.0
 STRANGERS = 1000  # faces, each compared with each
 NEAREST = 0.95  # share of strangers that a pair's hair has to beat
 BLOCK = 512  # pairs rendered at a time
@@ -40,14 +44,15 @@ def check_pairs(
     shards: Shards,
     rows: np.ndarray,
     w_hair: np.ndarray,
-    gaps: np.ndarray,
+    asked: Columns,
     sample: MeasuredFaces,
     strangers: float,
     tools: Instruments,
 ) -> Columns:
     """Columns of (N,) pairs: verdict uint8; yaw_gap, yaw_gap_measured, hair_cosine and the drift of hair attributes.
 
-    `rows` of the shards are the faces, `w_hair` (N, w_dim) their hair sources, `gaps` (N,) the degrees asked.
+    `rows` of the shards are the faces, `w_hair` (N, w_dim) their hair sources, `asked` {"yaw": (N,) degrees} and, where
+    the light changes too, {light's attribute: (N,) CIE L*}, which then has columns as yaw has.
     """
     blocks = []
     for start in range(0, len(rows), BLOCK):
@@ -55,38 +60,41 @@ def check_pairs(
         images = tools.render(w_hair[start : start + BLOCK])
         before, after = (tools.describe(side)["hair"] for side in (shards.images(part), images))
         measured = tools.measure(images)
-        change = {name: measured[name] - sample.columns[name][part] for name in ("yaw", *HAIR_ATTRIBUTES)}
+        change = {name: measured[name] - sample.columns[name][part] for name in (*asked, *HAIR_ATTRIBUTES)}
         blocks.append(change | {"hair_cosine": (before * after).sum(axis=1)})
     found = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
-    astray = np.abs(found["yaw"] - gaps)
+    columns: Columns = {}
+    for name, gaps in asked.items():
+        columns |= {f"{name}_gap": gaps, f"{name}_gap_measured": found.pop(name)}
+    astray, *unlit = (np.abs(columns[f"{name}_gap_measured"] - gaps) for name, gaps in asked.items())
     doubts = [~np.isfinite(astray), astray > MOST_ASTRAY, found["hair_cosine"] < strangers]
-    verdict = np.select(doubts, [FACELESS, ASTRAY, OTHER_HAIR], GOOD)
-    columns = {"yaw_gap": gaps, "yaw_gap_measured": found.pop("yaw"), "hair_cosine": found.pop("hair_cosine")}
+    doubts += [~(error <= MOST_UNLIT) for error in unlit]  # also where a side of the face shows no skin to measure
+    verdict = np.select(doubts, [np.uint8(reason) for reason in reasons(asked)], np.uint8(GOOD))
+    columns["hair_cosine"] = found.pop("hair_cosine")
     columns |= {f"{name}_change": change for name, change in found.items()}
     return {"verdict": verdict.astype(np.uint8)} | {name: column.astype(np.float32) for name, column in columns.items()}
 
 
-def summary(checked: Columns, sample: MeasuredFaces, strangers: float) -> dict[str, Any]:
-    """How many pairs are good and why others are not; achieved yaw gap, likeness and drift of the hair of all pairs.
+def reasons(asked: Collection[str]) -> list[int]:
+    """Verdicts other than good that pairs can have which were asked for a change of these attributes."""
+    return [FACELESS, ASTRAY, OTHER_HAIR, LIT][: 2 + len(asked)]
+
+
+def summary(checked: Columns, sample: MeasuredFaces, strangers: float, asked: Collection[str]) -> dict[str, Any]:
+    """How many pairs are good and why others are not; achieved gaps, likeness and drift of the hair of all pairs.
+
+    `asked`: the attributes that were to change, yaw and perhaps one of light.
 
     The drift of an attribute is the root mean square of its difference within a pair, in SD of all faces, beside the
     same between unrelated faces; `mean_sd` is its mean, and `mean_sd_per_40_deg` how much of it goes with the turn.
     """
     verdict, cosine = checked["verdict"], checked["hair_cosine"]
-    asked, got = (checked[name].astype(np.float64) for name in ("yaw_gap", "yaw_gap_measured"))
-    known = np.isfinite(got)
-    asked, got = asked[known], got[known]
     nearer = cosine > strangers
     return {
         "faces": len(verdict),
         "pairs": int((verdict == GOOD).sum()),
-        "rejected": {VERDICTS[kind]: int((verdict == kind).sum()) for kind in (FACELESS, ASTRAY, OTHER_HAIR)},
-        "yaw_gap": {
-            "asked_mean_abs": np.abs(asked).mean() if known.any() else np.nan,
-            "slope": (asked @ got) / (asked @ asked) if known.any() else np.nan,
-            "mae": np.abs(got - asked).mean() if known.any() else np.nan,
-            "median_error": np.median(np.abs(got - asked)) if known.any() else np.nan,
-        },
+        "rejected": {VERDICTS[kind]: int((verdict == kind).sum()) for kind in reasons(asked)},
+        **{f"{name}_gap": _gap(checked[f"{name}_gap"], checked[f"{name}_gap_measured"]) for name in asked},
         "hair": {
             "cosine": cosine.mean(),
             "strangers_95": strangers,
@@ -113,6 +121,21 @@ def picture(
 def _verdict(checked: Columns, row: int) -> str:
     verdict = checked["verdict"][row]
     return f"face {row}" if verdict == GOOD else VERDICTS[verdict]
+
+
+def _gap(asked: np.ndarray, got: np.ndarray) -> dict[str, float]:
+    """What was measured of a change that was asked, (N,) each, in the attribute's unit."""
+    known = np.isfinite(got)
+    if not known.any():
+        return dict.fromkeys(("asked_mean_abs", "slope", "mae", "median_error"), np.nan)
+    asked, got = asked[known].astype(np.float64), got[known].astype(np.float64)
+    error = np.abs(got - asked)
+    return {
+        "asked_mean_abs": np.abs(asked).mean(),
+        "slope": (asked @ got) / (asked @ asked),
+        "mae": error.mean(),
+        "median_error": np.median(error),
+    }
 
 
 def _drift(checked: Columns, sample: MeasuredFaces, name: str) -> dict[str, float]:

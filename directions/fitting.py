@@ -15,7 +15,7 @@ from directions.calibrate import Calibration, calibrate_on
 from directions.direction import Direction
 from directions.instruments import Instruments
 from directions.likeness import likeness
-from directions.linear import ENOUGH, LinearFit, fit_linear, held_out, ridge_slope, svm_normal
+from directions.linear import ENOUGH, LinearFit, fit_linear, held_out, ridge_slopes, svm_normal
 from directions.measured import MeasuredFaces
 from directions.spaces import Coded, in_w
 from directions.vectors import distance, edit_vector, ways
@@ -107,14 +107,17 @@ def kept_slopes(known: Coded, names: list[str]) -> np.ndarray:
 
     What does not vary, or was hardly ever measured, needs no holding.
     """
-    slopes = [np.zeros((0, known.codes.shape[1]))]
+    slopes = np.zeros((len(names), known.codes.shape[1]))
+    train = ~held_out(known.faces.seeds)
+    values = {name: known.faces.columns[name] for name in names}
+    together: dict[bytes, list[str]] = {}  # attributes measured on the same faces share the work
     for name in names:
-        values = known.faces.columns[name]
-        train = np.isfinite(values) & ~held_out(known.faces.seeds)
-        slope = ridge_slope(known.codes[train], values[train])
-        if slope.any():
-            slopes.append(slope[None])
-    return np.concatenate(slopes)
+        together.setdefault(np.isfinite(values[name]).tobytes(), []).append(name)
+    for group in together.values():
+        rows = train & np.isfinite(values[group[0]])
+        found = ridge_slopes(known.codes[rows], np.stack([values[name][rows] for name in group], axis=1))
+        slopes[[names.index(name) for name in group]] = found
+    return slopes[slopes.any(axis=1)]
 
 
 def _calibrations(

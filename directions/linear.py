@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import RidgeCV
 from sklearn.metrics import balanced_accuracy_score
-from sklearn.model_selection import StratifiedKFold, cross_val_score
-from sklearn.svm import LinearSVC
+from sklearn.model_selection import StratifiedKFold
+
+from directions.svm import fit_svm
 
 HELD_OUT = 5  # one seed in five
 FOLDS = 3
 C_GRID = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # of the SVM; small ones win when the labels are noisy
-RIDGE_GRID = tuple(np.logspace(-1, 5, 13))
+RIDGE_GRID = np.logspace(-1, 5, 13)
 SHUFFLES = 3
 ENOUGH = 20_000  # samples to choose C and to fit shuffled labels on
 RESAMPLES = 1000
@@ -59,31 +59,50 @@ def fit_linear(w: np.ndarray, values: np.ndarray, test: np.ndarray, threshold: f
     some = np.flatnonzero(far)
     some = some[:: -(-len(some) // ENOUGH)]
     c = _best_c(x[some], labels[some])
-    svm = _svm(c).fit(x[far], labels[far])
-    ridge = RidgeCV(RIDGE_GRID).fit(x[~test], values[~test])
-    figures = {"C": c, "ridge_alpha": float(ridge.alpha_), "trained_on": int(far.sum()), "held_out": int(test.sum())}
-    figures |= _judge_svm(svm, x[test], labels[test]) | _judge_ridge(ridge, x[test], values[test])
+    svm = fit_svm(x[far], labels[far], c)
+    slopes, alphas = fit_ridge(x[~test], values[~test, None])
+    middle = values[~test].mean()
+    figures = {"C": c, "ridge_alpha": float(alphas[0]), "trained_on": int(far.sum()), "held_out": int(test.sum())}
+    figures |= _judge_svm(_scores(x[test], svm), labels[test])
+    figures |= _judge_ridge(x[test] @ slopes[0] + middle, values[test])
     figures["accuracy_shuffled"] = _shuffled_floor(c, x[some], labels[some], x[test], labels[test])
-    normal, slope = svm.coef_[0] / scale, ridge.coef_ / scale
-    return LinearFit(
-        normal, float(svm.intercept_[0] - normal @ mean), slope, float(ridge.intercept_ - slope @ mean), figures
-    )
+    normal, slope = svm[:-1] / scale, slopes[0] / scale
+    return LinearFit(normal, float(svm[-1] - normal @ mean), slope, float(middle - slope @ mean), figures)
 
 
 def svm_normal(w: np.ndarray, labels: np.ndarray, c: float) -> np.ndarray:
     """(d,) normal of the SVM alone, on all of (N, d) samples."""
-    scale = w.std(axis=0, dtype=np.float64)
-    scale = np.where(scale > 0, scale, 1.0)
-    return _svm(c).fit((w - w.mean(axis=0, dtype=np.float64)) / scale, labels).coef_[0] / scale
+    x, scale = _standardised(w)
+    return fit_svm(x, labels, c)[:-1] / scale
 
 
-def ridge_slope(w: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """(d,) slope of the ridge regression alone, on all of (N, d) samples; 0 where there are hardly any."""
+def ridge_slopes(w: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """(K, d) slopes of ridge regressions alone, of values (N, K) on all of (N, d) samples; 0 where these are few."""
     if len(w) < LEAST:
-        return np.zeros(w.shape[1])
-    scale = w.std(axis=0, dtype=np.float64)
-    scale = np.where(scale > 0, scale, 1.0)
-    return RidgeCV(RIDGE_GRID).fit((w - w.mean(axis=0, dtype=np.float64)) / scale, values).coef_ / scale
+        return np.zeros((values.shape[1], w.shape[1]))
+    x, scale = _standardised(w)
+    return fit_ridge(x, values)[0] / scale
+
+
+def fit_ridge(x: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(slopes (K, d), penalties (K,)) of ridge regressions of values (N, K) on samples (N, d) whose mean is 0.
+
+    Each has the penalty of RIDGE_GRID under which samples are predicted best by all others, in closed form: what
+    scikit-learn's RidgeCV does, but K regressions share the one decomposition that costs the time.
+    """
+    values = values.astype(np.float64) - values.mean(axis=0, dtype=np.float64)
+    squares, axes = np.linalg.eigh(x.T @ x)
+    along = x @ axes
+    shrunk = 1 / (np.maximum(squares, 0)[:, None] + RIDGE_GRID)  # (d, penalties)
+    own = np.square(along) @ shrunk + 1 / len(x)  # (N, penalties): share of a sample in what is predicted for it
+    slopes, penalties = [], []
+    for target in values.T:
+        moment = along.T @ target
+        left_out = (target[:, None] - along @ (moment[:, None] * shrunk)) / (1 - own)
+        best = np.argmin(np.square(left_out).mean(axis=0))
+        slopes.append(axes @ (moment * shrunk[:, best]))
+        penalties.append(RIDGE_GRID[best])
+    return np.stack(slopes), np.array(penalties)
 
 
 def bootstrap_interval(
@@ -96,16 +115,28 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
-def _svm(c: float) -> LinearSVC:
-    # The primal problem: its size is that of w, not the number of samples. It needs no random numbers.
-    return LinearSVC(C=c, dual=False, tol=1e-4, max_iter=5000, class_weight="balanced")
+def _standardised(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(w (N, d) with mean 0 and SD 1, that SD (d,)), float64; what does not vary has 1 instead."""
+    scale = w.std(axis=0, dtype=np.float64)
+    scale = np.where(scale > 0, scale, 1.0)
+    return (w - w.mean(axis=0, dtype=np.float64)) / scale, scale
+
+
+def _scores(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(N,) scores of an SVM, above 0: high."""
+    return x @ weights[:-1] + weights[-1]
 
 
 def _best_c(x: np.ndarray, labels: np.ndarray) -> float:
     """The C of best accuracy in cross-validation; of equals the smallest, which is the most cautious."""
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-    scores = [cross_val_score(_svm(c), x, labels, cv=folds).mean() for c in C_GRID]
-    return C_GRID[int(np.argmax(scores))]
+    right = np.zeros((FOLDS, len(C_GRID)))
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(x, labels)
+    for fold, (train, test) in enumerate(folds):
+        weights = None
+        for k, c in enumerate(C_GRID):
+            weights = fit_svm(x[train], labels[train], c, weights)
+            right[fold, k] = ((_scores(x[test], weights) > 0) == labels[test]).mean()
+    return C_GRID[int(np.argmax(right.mean(axis=0)))]
 
 
 def _farthest(values: np.ndarray, train: np.ndarray, threshold: float, band: float) -> np.ndarray:
@@ -128,22 +159,22 @@ def _check(train: np.ndarray, test: np.ndarray) -> None:
             )
 
 
-def _judge_svm(svm: LinearSVC, x: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    right = svm.predict(x) == labels
-    ranked = np.column_stack([svm.decision_function(x), labels])
+def _judge_svm(scores: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    right = (scores > 0) == labels
+    ranked = np.column_stack([scores, labels])
     return {
         "accuracy": float(right.mean()),
         "accuracy_95": bootstrap_interval(right),
-        "balanced_accuracy": float(balanced_accuracy_score(labels, svm.predict(x))),
+        "balanced_accuracy": float(balanced_accuracy_score(labels, scores > 0)),
         "auc": _auc(ranked),
         "auc_95": bootstrap_interval(ranked, _auc),
         "share_high": float(labels.mean()),
     }
 
 
-def _judge_ridge(ridge: RidgeCV, x: np.ndarray, values: np.ndarray) -> dict[str, Any]:
-    predicted = np.column_stack([ridge.predict(x), values])
-    error = np.abs(predicted[:, 0] - values)
+def _judge_ridge(predictions: np.ndarray, values: np.ndarray) -> dict[str, Any]:
+    predicted = np.column_stack([predictions, values])
+    error = np.abs(predictions - values)
     return {
         "ridge_r2": _r2(predicted),
         "ridge_r2_95": bootstrap_interval(predicted, _r2),
@@ -167,5 +198,5 @@ def _r2(predicted: np.ndarray) -> float:
 def _shuffled_floor(c: float, x: np.ndarray, labels: np.ndarray, x_test: np.ndarray, labels_test: np.ndarray) -> float:
     """Held-out accuracy of SVMs trained on shuffled labels: what there is to gain without any knowledge."""
     random = np.random.RandomState(0)
-    fits = (_svm(c).fit(x, random.permutation(labels)) for _ in range(SHUFFLES))
-    return float(np.mean([(fit.predict(x_test) == labels_test).mean() for fit in fits]))
+    fits = (fit_svm(x, random.permutation(labels), c) for _ in range(SHUFFLES))
+    return float(np.mean([((_scores(x_test, fit) > 0) == labels_test).mean() for fit in fits]))

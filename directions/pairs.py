@@ -9,6 +9,7 @@ Every pair is rendered and looked at; those that contradict this are left out, a
     w_face   (N, w_dim) float32    as in the shard
     w_hair   (N, w_dim) float32    the same hair, turned by yaw_gap
     yaw_gap  (N,) float32          degrees, positive: the hair source is turned to the image's right
+    light_side_gap  (N,) float32   CIE L*, only with --max-light-gap: so much more light comes from the image's right
 and with --masks true `masks-00017.h5`, for trainings of your own, a row for each of these pairs,
     hair, inner  (N, 2, ceil(S * S / 8)) uint8   masks of hair and inner face in face and hair source, at S px,
                                                  as bits row by row (numpy.unpackbits)
@@ -31,7 +32,8 @@ from data.files import check_folder_place, sweep_temporaries, write_json
 from data.images import write_image
 from data.progress import Progress
 from data.shards import Shards, read_arrays, read_attrs, write_arrays
-from directions.check import BLOCK, GOOD, check_pairs, nearest_strangers, picture, summary
+from directions.attributes import MEASURED
+from directions.check import BLOCK, GOOD, MOST_UNLIT, check_pairs, nearest_strangers, picture, summary
 from directions.direction import Direction, fingerprint, load_direction
 from directions.instruments import Columns, Instruments
 from directions.likeness import Describer
@@ -71,7 +73,8 @@ def main(
         directions: folder that directions.fit has written; None: "directions" beside the folder of faces
         out: folder for the pairs; None: "pairs" beside the folder of faces
         max_yaw_gap: largest angle between face and hair source in degrees, above 0 and below 90
-        max_light_gap: largest change of light_side in CIE L*; --directions has to have light_side.json; 0: none
+        max_light_gap: largest change of light_side in CIE L*; --directions has to have light_side.json, and --own what
+            measures it, directions/more/light_side.py; 0: none
         masks: also stores masks of hair and inner face, in masks-00000.h5: one more pass of parser and pose over all
             pictures, for trainings of your own; hairnet.train does not read them
         generator: "builtin" or the checkpoint that made the faces
@@ -99,10 +102,12 @@ def main(
     if report is None:
         print("other processes have shards left: the last to end writes the report, or the same command again")
         return
-    gap, likeness = report["yaw_gap"], report["hair"]
+    likeness = report["hair"]
     rejected = ", ".join(f"{count:,} {reason}" for reason, count in report["rejected"].items())
     print(f"{report['pairs']:,} pairs of {report['faces']:,} faces; left out: {rejected}")
-    print(f"of 1 degree asked {gap['slope']:.2f} were measured, mean error {gap['mae']:.1f} deg")
+    for what, unit, name in (("degree", "deg", YAW), (f"L* of {LIGHT}", "L*", LIGHT))[: 2 if max_light_gap else 1]:
+        gap = report[f"{name}_gap"]
+        print(f"of 1 {what} asked {gap['slope']:.2f} were measured, mean error {gap['mae']:.1f} {unit}")
     print(f"{likeness['nearer_than_strangers']:.1%} have hair more alike than the 5 % most alike of strangers")
     for name, drift in report["drift"].items():
         print(f"{name}: {drift['rms_sd']:.2f} SD apart within pairs, {drift['unrelated_rms_sd']:.2f} SD between faces")
@@ -132,9 +137,11 @@ def make_pairs(
                 f"--directions {directions} has no {name}.json: give a folder of `python -m directions.fit` "
                 f"--attributes {YAW}{',' + LIGHT if max_light_gap else ''}"
             )
+    scorer = scorer or Scorer()
+    if max_light_gap and LIGHT not in MEASURED:
+        raise ValueError(f"--max-light-gap needs {LIGHT} measured: give --own directions/more/{LIGHT}.py, as to fit")
     check_folder_place(out)
     shards = Shards(faces)
-    scorer = scorer or Scorer()
     sample, network, render = open_faces(shards, generator, scorer, device)
     moves = [Move(load_direction(directions / "yaw.json", network), max_yaw_gap)]
     if max_light_gap:
@@ -175,10 +182,12 @@ def pair_up(
 
     `judge`: sha256 of the hair descriptor among the `tools`; `mask`: pictures -> packed masks, None: none are stored.
     """
-    gaps = [
-        gaps_within(sample.seeds, move.direction.estimate(sample.w), move.reach, move.most, STREAM + k)
+    gaps = {
+        move.direction.attribute: gaps_within(
+            sample.seeds, move.direction.estimate(sample.w), move.reach, move.most, STREAM + k
+        )
         for k, move in enumerate(moves)
-    ]
+    }
     strangers = nearest_strangers(shards, tools)
     made_by = {
         "generator_sha256": sample.generator,
@@ -188,17 +197,19 @@ def pair_up(
         "max_light_gap": float(moves[1].most) if len(moves) > 1 else 0.0,
         "psi": sample.psi,
     } | {name: value for name, value in sample.scorer.items() if not name.startswith("version_")}
+    if len(moves) > 1:
+        made_by["light_tolerance"] = MOST_UNLIT
 
     def sources(rows: np.ndarray) -> np.ndarray:
-        return moved(sample.w[rows], moves, [gap[rows] for gap in gaps])
+        return moved(sample.w[rows], moves, [gap[rows] for gap in gaps.values()])
 
-    paths = _write_shards(shards, sample, out, sources, gaps[0], strangers, made_by, tools, mask)
+    paths = _write_shards(shards, sample, out, sources, gaps, strangers, made_by, tools, mask)
     if not all(_done(own, mask) for own in paths):
         return None
     columns = [read_arrays(checked) for _, checked, _ in paths]
     checked = {name: np.concatenate([part[name] for part in columns]) for name in columns[0]}
     write_image(picture(shards, checked, sources, tools), out / PICTURE)
-    report = summary(checked, sample, strangers) | made_by
+    report = summary(checked, sample, strangers, list(gaps)) | made_by
     write_json(out / REPORT, report)
     return report
 
@@ -238,13 +249,16 @@ def _write_shards(
     sample: MeasuredFaces,
     out: Path,
     sources: Callable[[np.ndarray], np.ndarray],
-    gaps: np.ndarray,
+    gaps: Columns,
     strangers: float,
     made_by: dict[str, Any],
     tools: Instruments,
     mask: Callable[[np.ndarray], Columns] | None,
 ) -> list[Paths]:
-    """Writes the pairs of every shard of this process that has none; returns the paths of all shards' files."""
+    """Writes the pairs of every shard of this process that has none; returns the paths of all shards' files.
+
+    `gaps`: {attribute: (N,) asked change of every face}.
+    """
     sweep_temporaries(out)
     names = [path.stem[6:] for path in shards.paths]
     paths: list[Paths] = [
@@ -260,19 +274,18 @@ def _write_shards(
             continue
         rows = np.arange(int(shards.starts[k]), int(shards.starts[k + 1]))
         w_hair = sources(rows)
-        checked = check_pairs(shards, rows, w_hair, gaps[rows], sample, strangers, tools)
+        checked = check_pairs(shards, rows, w_hair, {name: gaps[name][rows] for name in gaps}, sample, strangers, tools)
         good = checked["verdict"] == GOOD
         pairs: dict[str, Any] = {
             "seed": sample.seeds[rows][good],
             "w_face": sample.w[rows][good],
             "w_hair": w_hair[good],
-            "yaw_gap": gaps[rows][good].astype(np.float32),
-        }
+        } | {f"{name}_gap": gap[rows][good].astype(np.float32) for name, gap in gaps.items()}
         if mask is not None:
             drawn = _masks(shards, rows[good], w_hair[good], tools, mask)
             write_arrays(own[2], {"seed": pairs["seed"], **drawn}, made_by | {"size": shards.images([0]).shape[1]})
         write_arrays(own[1], {"seed": sample.seeds[rows], **checked}, made_by)
-        write_arrays(own[0], pairs, made_by | {"unit_yaw_gap": "deg"})
+        write_arrays(own[0], pairs, made_by | {f"unit_{name}_gap": MEASURED[name].unit for name in gaps})
     return paths
 
 

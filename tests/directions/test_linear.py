@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import RidgeCV
 from sklearn.metrics import r2_score, roc_auc_score
 
-from directions.linear import bootstrap_interval, fit_linear, held_out, svm_normal
+from directions.linear import RIDGE_GRID, bootstrap_interval, fit_linear, fit_ridge, held_out, ridge_slopes, svm_normal
 from directions.vectors import edit_vector
 
 D = 24
@@ -110,3 +111,22 @@ def test_the_normal_alone_is_that_of_the_fit():
     normal = svm_normal(w, values > 40, 0.01)
     fit = fit_linear(w, values, held_out(np.arange(len(w))), 40.0)
     assert normal @ fit.normal / np.linalg.norm(normal) / np.linalg.norm(fit.normal) > 0.98
+
+
+def test_the_ridge_is_that_of_scikit_learn_for_every_attribute_at_once():
+    w, _, values = synthetic(600)
+    random = np.random.RandomState(3)
+    x = (w - w.mean(axis=0, dtype=float)) / w.std(axis=0, dtype=float)
+    columns = np.stack([values, values[random.permutation(600)], 100 * random.randn(600) + x[:, 0]], axis=1)
+    slopes, penalties = fit_ridge(x, columns)
+    assert len(set(penalties)) > 1
+    for k, column in enumerate(columns.T):
+        theirs = RidgeCV(RIDGE_GRID).fit(x, column)
+        assert penalties[k] == theirs.alpha_
+        np.testing.assert_allclose(slopes[k], theirs.coef_, atol=1e-9)
+
+
+def test_slopes_of_hardly_any_samples_are_0():
+    w, _, values = synthetic(600)
+    np.testing.assert_array_equal(ridge_slopes(w[:50], values[:50, None]), np.zeros((1, D)))
+    assert ridge_slopes(w, values[:, None]).any()

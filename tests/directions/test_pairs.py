@@ -10,11 +10,13 @@ import pytest
 from data.files import sha256
 from data.shards import read_arrays, read_attrs
 from directions.attributes import HAIR_ATTRIBUTES
+from directions.check import MOST_UNLIT
 from directions.fitting import fit_direction
 from directions.pairs import Move, gaps_within, make_pairs, pair_up
 
 FACES, SHARD = 1500, 500
 JUDGE = "c" * 64
+LIGHT = "skin_lightness"  # stands for light_side, which the plain world does not have
 
 
 @pytest.fixture(scope="module")
@@ -132,16 +134,70 @@ def test_masks_of_both_pictures_lie_beside_the_pairs(world, plain):
     assert read_attrs(folder / "masks-00000.h5")["size"] == plain.side
 
 
-def test_light_changes_beside_the_turn_when_asked(world, plain, tmp_path: Path):
+@pytest.fixture(scope="module")
+def lit(world, plain, tmp_path_factory):
+    """(moves that change the lightness of skin too, a folder of such pairs, its report)."""
     faces, shards, turn, _, _ = world
-    light = fit_direction(faces, "skin_lightness", plain.tools)[0]
-    report = pair_up(shards, faces, [Move(turn, 40.0), Move(light, 6.0)], tmp_path / "pairs", plain.tools, JUDGE)
-    pairs = read_arrays(tmp_path / "pairs" / "pairs-00000.h5")
+    moves = [Move(turn, 40.0), Move(fit_direction(faces, LIGHT, plain.tools)[0], 6.0)]
+    folder = tmp_path_factory.mktemp("lit") / "pairs"
+    return moves, folder, pair_up(shards, faces, moves, folder, plain.tools, JUDGE)
+
+
+def test_light_changes_beside_the_turn_when_asked(lit, plain):
+    _, folder, report = lit
+    pairs = read_arrays(folder / "pairs-00000.h5")
     shift = (pairs["w_hair"] - pairs["w_face"]).astype(float)
-    changes = shift @ plain.slopes["skin_lightness"]
+    changes = shift @ plain.slopes[LIGHT]
     assert 1 < np.abs(changes).mean() < 6.5
+    np.testing.assert_allclose(changes, pairs[f"{LIGHT}_gap"], atol=1.5)
+    assert read_attrs(folder / "pairs-00000.h5")[f"unit_{LIGHT}_gap"] == "CIE L*"
     np.testing.assert_allclose(shift @ plain.slopes["yaw"], pairs["yaw_gap"], atol=2.5)
     assert report["max_light_gap"] == 6 and report["pairs"] > 0.8 * FACES
+
+
+def test_the_report_measures_the_change_of_light_as_it_does_the_turn(lit):
+    _, folder, report = lit
+    found = report[f"{LIGHT}_gap"]
+    assert set(found) == set(report["yaw_gap"])
+    checked = [read_arrays(folder / f"checked-0000{k}.h5") for k in range(FACES // SHARD)]
+    asked, got = (np.concatenate([part[f"{LIGHT}_gap{end}"] for part in checked]) for end in ("", "_measured"))
+    assert found["slope"] == pytest.approx(np.polyfit(asked, got, 1)[0], abs=0.05) == pytest.approx(1, abs=0.2)
+    assert found["mae"] == pytest.approx(np.abs(got - asked).mean(), rel=1e-5)
+    assert report["rejected"]["lit otherwise"] <= (np.abs(got - asked) > MOST_UNLIT).sum() < 0.1 * FACES
+
+
+def test_pairs_lit_otherwise_than_asked_are_left_out_with_a_reason_of_their_own(world, lit, plain, tmp_path: Path):
+    faces, shards, *_ = world
+    moves, folder, _ = lit
+
+    def measure(images: np.ndarray) -> dict[str, np.ndarray]:
+        columns = plain.measure(images)
+        columns[LIGHT][0::10] = np.nan
+        columns[LIGHT][1::10] += 4 * MOST_UNLIT
+        columns[LIGHT][2::10] -= 4 * MOST_UNLIT
+        return columns
+
+    out = tmp_path / "pairs"
+    report = pair_up(shards, faces, moves, out, replace(plain.tools, measure=measure), JUDGE)
+    before, after = (read_arrays(place / "checked-00000.h5", ["verdict"])["verdict"] for place in (folder, out))
+    changed = np.arange(len(after)) % 10 < 3
+    np.testing.assert_array_equal(after[~changed], before[~changed])
+    np.testing.assert_array_equal(after[changed], np.where(before[changed] == 0, 4, before[changed]))
+    assert report["rejected"]["lit otherwise"] > 0.25 * FACES
+
+
+def test_without_a_change_of_light_nothing_speaks_of_it(world):
+    *_, folder, report = world
+    assert set(report["rejected"]) == {"without a face", "turned otherwise", "with other hair"}
+    told = {*report, *read_arrays(folder / "checked-00000.h5"), *read_attrs(folder / "pairs-00000.h5")}
+    assert {name for name in told if "light" in name} <= {"max_light_gap", "hair_lightness_change"}
+
+
+def test_light_that_nothing_measures_is_refused_by_its_flag(tmp_path: Path):
+    for name in ("yaw", "light_side"):
+        (tmp_path / f"{name}.json").write_text("{}")
+    with pytest.raises(ValueError, match="^--max-light-gap needs light_side measured: give --own"):
+        make_pairs(tmp_path, tmp_path, tmp_path / "pairs", max_light_gap=10)
 
 
 def test_a_process_of_several_leaves_the_others_their_shards_and_the_report(
