@@ -8,6 +8,7 @@ import torch._dynamo
 
 from benchmarks.synthesis import textbook
 from synth import latents
+from synth.blocks import MixChannels
 from synth.networks import Generator
 
 
@@ -77,6 +78,13 @@ def test_its_gradients_are_those_of_the_textbook_form(generator):
         gradients.append(torch.cat([rows.grad.flatten(), generator.synthesis.b16.conv0.weight.grad.flatten()]))
     ours, book = gradients
     assert ((ours - book).norm() / book.norm()).item() < 1e-2  # kinks of the leaky ReLU fall to either side
+
+
+def test_the_colours_have_first_and_second_derivatives():
+    pixels, weight = (torch.randn(2, rows, 4, dtype=torch.float64, requires_grad=True) for rows in (5, 3))
+    assert torch.equal(MixChannels.apply(pixels, weight), pixels @ weight.transpose(1, 2))
+    assert torch.autograd.gradcheck(MixChannels.apply, (pixels, weight))
+    assert torch.autograd.gradgradcheck(MixChannels.apply, (pixels, weight))
 
 
 @pytest.mark.parametrize("resolution, num_ws", [(4, 2), (64, 10), (256, 14), (1024, 18)])
