@@ -36,6 +36,11 @@ def template_points(count: int, size: int) -> np.ndarray:
     return np.repeat(TEMPLATE[None] * size - 0.5, count, axis=0)
 
 
+def placed_at(points: np.ndarray | None, size: int, other: int) -> np.ndarray | None:
+    """Points (N,5,2) in pixels of crops of side `size` -> in those of side `other`; None stays None."""
+    return None if points is None else ((np.asarray(points) + 0.5) * (other / size) - 0.5).astype(np.float32)
+
+
 def find_points(images: Tensor) -> np.ndarray:
     """Five points of each aligned crop (N,3,H,W): measured, or the template's where no face is found. (N,5,2), px."""
     points = detect_batch(to_uint8(images))

@@ -3,7 +3,7 @@ import torch
 
 from data.images import to_tensor
 from faces.labels import LABEL
-from hairnet.split import PointsOfW, face_part, find_points, hair_part, masks_of, render, resize, template_points
+from hairnet.split import PointsOfW, face_part, find_points, hair_part, masks_of, render, template_points
 from synth import heads
 from synth.generator import load_generator
 
@@ -60,11 +60,11 @@ def test_points_follow_w_where_they_are_linear_in_it(monkeypatch):
 
 
 def test_brows_belong_to_the_face():
-    renders = [heads.render(heads.Head.sample(seed), 64) for seed in range(500, 520)]
-    points = find_points(to_tensor(np.stack([render.image for render in renders])))
+    pictures = [heads.render(heads.Head.sample(seed), 64) for seed in range(500, 520)]
+    points = find_points(to_tensor(np.stack([one.image for one in pictures])))
     shares = []
-    for render, mask in zip(renders, masks_of(points, 64)[:, 0].numpy(), strict=True):
-        brows = np.isin(render.labels, (LABEL["l_brow"], LABEL["r_brow"]))
+    for one, mask in zip(pictures, masks_of(points, 64)[:, 0].numpy(), strict=True):
+        brows = np.isin(one.labels, (LABEL["l_brow"], LABEL["r_brow"]))
         if brows.any():
             shares.append(mask[brows].mean())
     assert len(shares) > 15 and np.mean(shares) > 0.9 and min(shares) > 0.6
