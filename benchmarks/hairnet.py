@@ -201,7 +201,7 @@ def classroom(device: str) -> tuple[Samples, Judges, Tensor]:
     def points(side: Tensor, size: int) -> Any:
         return (TEMPLATE * size - 0.5)[None].repeat(len(side), 0)
 
-    return Samples(G, w, points, amp=False), judges, torch.eye(G.w_dim, device=device)  # type: ignore[arg-type]
+    return Samples(G, w, points, raised=0.0, amp=False), judges, torch.eye(G.w_dim, device=device)  # type: ignore[arg-type]
 
 
 class Learner:

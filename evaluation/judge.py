@@ -27,6 +27,7 @@ def open_setup(
     device: str | None,
     hair: str = "none",
     force: bool = False,
+    corrections: int = 0,
 ) -> Setup:
     """The network files to work with; ValueError when the scorer is not independent of the network's training, unless
     forced. embedder, hair: names that `embedder_file` takes, hair also "none". A hair descriptor may have trained the
@@ -48,7 +49,7 @@ def open_setup(
         raise ValueError(
             f"--network {net} does not name its generator; give a network that hairnet.train wrote"
         ) from error
-    return Setup(own, scorer, net, float(psi), str(there), descriptor)
+    return Setup(own, scorer, net, float(psi), str(there), descriptor, corrections)
 
 
 def embedder_file(name: str | Path, role: Literal["embedder", "hair"] = "embedder") -> Path:

@@ -30,6 +30,7 @@ from evaluation.judge import facts_of, open_setup
 from evaluation.provenance import provenance
 from evaluation.studio import Studio
 from evaluation.table import table
+from hairnet.mix import check_corrections
 from synth.seeds import check_psi
 
 FIRST_SEED = 1_000_000_000  # far from the seeds that anybody samples for training
@@ -50,24 +51,30 @@ def retrieval(
     workers: int | None = None,
     device: str | None = None,
     force: bool = False,
+    corrections: int = 0,
 ) -> dict[str, Any]:
     """Measures retrieval; returns what it writes to out/retrieval.json (beside it: retrieval.png).
 
     gallery: N faces, seeds first_seed ... first_seed + N - 1, truncated by psi. queries: M <= N transfers between
     members of the gallery, drawn by `seed`. network, generator, embedder, hair_embedder: "builtin" or a path; generator
     None = where the network says its own lies; hair_embedder "none" judges no hair. workers: processes, None = one per
-    core on a CPU, one on a GPU. device: None = cuda if there. force: let a network judge that a loss has used.
+    core on a CPU, one on a GPU. device: None = cuda if there. force: let a network judge that a loss has
+    used. corrections: second looks of the network at its own picture (`HairNet.corrected`).
     """
     check_numbers(gallery, queries, psi, seed, first_seed, workers)
+    check_corrections(corrections)
     check_folder_place(out)
     rank, world = join_world()
-    setup = open_setup(network, generator, embedder, psi, device, hair_embedder, force)
+    setup = open_setup(network, generator, embedder, psi, device, hair_embedder, force, corrections)
     studio = Studio(setup)  # refuses what cannot be loaded before any work starts
     face, hair = draw_donors(gallery, queries, seed)
     facts = facts_of(setup)
     faces = gallery_jobs(Path(out), facts, first_seed, gallery)
     transfers = transfer_jobs(
-        Path(out), facts | {"network_sha256": sha256(setup.network)}, first_seed + face, first_seed + hair
+        Path(out),
+        facts | {"network_sha256": sha256(setup.network), "corrections": corrections},
+        first_seed + face,
+        first_seed + hair,
     )
     processes = workers or (1 if setup.device.startswith("cuda") or world > 1 else cores())
     speed, seconds = {}, {}
@@ -94,6 +101,7 @@ def retrieval(
             "network_sha256": sha256(setup.network),
             "scorer": str(setup.embedder),
             "blend": False,
+            "corrections": corrections,
             "noise": "const",
             "pictures": "uint8",
         },
@@ -157,6 +165,7 @@ def main(
     workers: int | None = None,
     device: str | None = None,
     force: bool = False,
+    corrections: int = 0,
 ) -> None:
     """Measures whether a transfer is still the same person with the other one's hair: exact ranks of its face donor and
     of its hair donor in a generated gallery.
@@ -178,6 +187,7 @@ def main(
         workers: processes that embed; None is one per core, or one on a GPU
         device: cpu, cuda, cuda:1, ...; None takes CUDA where there is one
         force: let a network judge that a loss has used; its figures are marked
+        corrections: second looks of the network at its own picture, 0 to 3, as in hairnet.transfer
     """
     try:
         report = retrieval(
@@ -194,6 +204,7 @@ def main(
             workers,
             device,
             force,
+            corrections,
         )
         if place()[0] == 0:
             print(table(report))

@@ -35,6 +35,7 @@ class Setup:
     psi: float
     device: str
     hair: Path | None = None  # the hair descriptor; None: hair is not judged
+    corrections: int = 0  # second looks of the network at its own picture
 
     @property
     def micro_batch(self) -> int:
@@ -122,7 +123,8 @@ class Studio:
         return arrays
 
     def _transferred(self, face: Tensor, hair: Tensor, face_points: Tensor, hair_points: Tensor) -> Tensor:
-        return self._rounded(self.network.codes(face, hair, face_points.cpu().numpy(), hair_points.cpu().numpy()))
+        points = face_points.cpu().numpy(), hair_points.cpu().numpy()
+        return self._rounded(self.network.codes(face, hair, *points, self.setup.corrections))
 
     def _rounded(self, ws: Tensor) -> Tensor:
         return to_tensor(to_uint8(self.generator.synthesis(ws, noise="const")))

@@ -23,7 +23,10 @@ HAIR = {
 def table(report: dict[str, Any]) -> str:
     """The report's main figures."""
     judge = report["judge"]
-    lines = [f"gallery {report['gallery']}, {report['queries']} queries, psi {report['conditions']['psi']:g}"]
+    conditions = report["conditions"]
+    lines = [f"gallery {report['gallery']}, {report['queries']} queries, psi {conditions['psi']:g}"]
+    if conditions["corrections"]:
+        lines[0] += f", {conditions['corrections']} corrections"
     lines += ["", f"who is it? by {judge['title']}{used(judge)}", *rows(report, IDENTITY, report["chance"])]
     lines += ["rank-1 by gallery size: " + ", ".join(decades(report["rank_1_by_gallery_size"]))]
     lines += ["rank-1 by yaw between the donors: " + ", ".join(map(gap, report["rank_1_by_yaw_gap"]))]

@@ -79,7 +79,8 @@ class Album:
 
     @cached_property
     def _key(self) -> str:
-        return hashlib.sha256(f"{fingerprint(self.net)} {self.aligned}".encode()).hexdigest()[:16]
+        seen = f"{fingerprint(self.net)} {self.aligned} {self.net.network.config.raised}"
+        return hashlib.sha256(seen.encode()).hexdigest()[:16]
 
     def _cached(self, path: Path, role: Role) -> Tensor:
         if self.cache is None:

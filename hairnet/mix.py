@@ -14,6 +14,7 @@ from torch import Tensor
 
 Take = Literal["all", "colour", "shape"]
 STRONGEST = 1.5  # strength beyond which there are no faces any more, only artefacts
+MOST_CORRECTIONS = 3  # the first does nearly all of it
 MOST_STEPS = 1000
 # Style inputs of blocks up to this part of the pictures' side decide the shape, the others the colour: of 64 px the two
 # of the 4 px block, measured on 64 pairs (docs/uses.md; splits further on keep the shape better and move hardly any
@@ -66,3 +67,9 @@ def check_strength(strength: float) -> None:
     """ValueError for a strength out of range."""
     if not 0 <= strength <= STRONGEST:
         raise ValueError(f"--strength is {strength}: it must lie in 0 (the face's own hair) to {STRONGEST}")
+
+
+def check_corrections(corrections: int) -> None:
+    """ValueError for a number of second looks out of range."""
+    if not 0 <= corrections <= MOST_CORRECTIONS:
+        raise ValueError(f"--corrections is {corrections}: it is a number of second looks, 0 to {MOST_CORRECTIONS}")

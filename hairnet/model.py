@@ -64,22 +64,18 @@ class HairNet:
         """Embeddings -> ws (N, num_ws, w_dim) for `generator.synthesis`."""
         return self.network.fusion(face, hair)
 
-    @property
-    def corrections(self) -> int:
-        """How often a transfer takes a second look at itself: once, but for the published network, which never does."""
-        return 0 if arch_of(self.network) == "subrtova" else 1
-
     @torch.no_grad()
-    def corrected(self, ws: Tensor, points: np.ndarray | None = None) -> Tensor:
-        """ws (N, num_ws, w_dim) -> those whose pictures the network reads as `ws`, more nearly.
+    def corrected(self, ws: Tensor, points: np.ndarray | None = None, times: int = 1) -> Tensor:
+        """ws (N, num_ws, w_dim) -> those whose pictures the network reads as `ws`, more nearly after each of `times`.
 
         An encoder answers what it is not sure of with less than is there, so small traits of a face fade. The network
         makes the same mistake on its own picture, where it can be seen: what is read there falls short of `ws` by what
         `ws` falls short of the photos. A fixed-point step, as iterative encoders take it (ReStyle, Alaluf et al. 2021),
-        with one network and no training. points (N,5,2): of the faces in the pictures' pixels; None: detected.
+        with one network and no training; each costs a picture and two encodings. points (N,5,2): of the faces, in the
+        pictures' pixels; None: detected.
         """
         aim = ws
-        for _ in range(self.corrections):
+        for _ in range(times):
             picture = self.pictures(ws)
             known = find_points(picture) if points is None else points
             ws = ws + aim - self.decode(self.encode_face(picture, known), self.encode_hair(picture, known))
@@ -92,13 +88,17 @@ class HairNet:
         hair: Tensor,
         face_points: np.ndarray | None = None,
         hair_points: np.ndarray | None = None,
+        corrections: int = 0,
     ) -> Tensor:
-        """Crops whose face, and whose hair, the result shall have -> ws (N, num_ws, w_dim), corrected."""
-        if face_points is None and self.config.get("split") != LANDMARKS:
+        """Crops whose face, and whose hair, the result shall have -> ws (N, num_ws, w_dim), `corrected` so many times.
+
+        One correction keeps more of the person and a little less of the hair, in pictures as the generator draws them.
+        """
+        if face_points is None and corrections and self.config.get("split") != LANDMARKS:
             face_points = find_points(face)
         ws = self.decode(self.encode_face(face, face_points), self.encode_hair(hair, hair_points))
         # the result's face lies where the face donor's does
-        return self.corrected(ws, placed_at(face_points, face.shape[-1], self.generator.resolution))
+        return self.corrected(ws, placed_at(face_points, face.shape[-1], self.generator.resolution), corrections)
 
     @torch.no_grad()
     def pictures(self, ws: Tensor) -> Tensor:
@@ -142,12 +142,15 @@ class HairNet:
         strands: Strands = "photo",
         strength: float = 1.0,
         take: Take = "all",
+        corrections: int = 0,
     ) -> Result:
-        """`transfer` between photos that are aligned already."""
+        """`transfer` between photos that are aligned already; `corrections` of whole transfers alone, see `codes`."""
         if strength != 1 or take != "all":
+            if corrections:
+                raise ValueError("corrections are for a whole transfer: leave strength and take out, or corrections")
             return self.look(face, [hair]).at(None, strength, take, blend, strands)
         face_crop, hair_crop = (to_tensor(np.array(one.aligned.image)[None]) for one in (face, hair))
-        ws = self.codes(face_crop, hair_crop, face.aligned.points[None], hair.aligned.points[None])
+        ws = self.codes(face_crop, hair_crop, face.aligned.points[None], hair.aligned.points[None], corrections)
         generated = Image.fromarray(to_uint8(self.pictures(ws))[0])
         if blend == "none":
             return Result(face.aligned.to_photo(generated), generated, generated, ws, None)
@@ -178,7 +181,7 @@ class HairNet:
             return seen, read_hulls(seen, self._landmarks).to(self.device)
         if points is None:
             points = find_points(images)
-        masks = masks_of(points, images.shape[-1])
+        masks = masks_of(points, images.shape[-1], self.network.config.raised)
         return resize(images.float().to(self.device), self.network.config.size), masks.to(self.device)
 
 
@@ -208,7 +211,10 @@ def load_network(
     device = device_of(device)
     try:
         named = {name: str(config["generator"][name]) for name in ("name", "sha256")}
-        network = _filled(config.get("arch", "hairnet"), config["network"], tensors)
+        arch, fields = config.get("arch", "hairnet"), dict(config["network"])
+        if arch == "hairnet":
+            fields.setdefault("raised", 0.0)  # as networks were taught before they could ask for another edge
+        network = _filled(arch, fields, tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{file} says hairnet but does not hold one: train or fetch it again") from error
     G = load_generator(generator or named["name"], device)

@@ -38,6 +38,9 @@ class NetworkConfig:
     norm: str = "group"  # "group": independent of the rest of a batch, so of how many processes share it; or "batch"
     # top, bottom, left, right of what the face encoder sees, as shares of the crop: the inner face in every pose
     face_window: tuple[float, ...] = (0.30, 0.96, 0.14, 0.86)
+    # Eye distances by which the inner face reaches above the hull of landmarks, which cuts through the brows: a network
+    # that sees half of a brow with the face and half of it with the hair gives a person the brows of neither.
+    raised: float = 0.18
 
     def __post_init__(self) -> None:
         if self.norm not in ("group", "batch"):
@@ -45,6 +48,8 @@ class NetworkConfig:
         top, bottom, left, right = self.face_window
         if not (0 <= top < bottom <= 1 and 0 <= left < right <= 1):
             raise ValueError(f"face_window {self.face_window}: top and left lie below bottom and right, all in 0 to 1")
+        if not 0 <= self.raised <= 1:
+            raise ValueError(f"raised is {self.raised}: it is 0 to 1 eye distances")
         if len(self.widths) != len(self.blocks):
             raise ValueError(f"widths {self.widths} and blocks {self.blocks} must name the same number of stages")
         if not 0 < sum(self.blocks) < 1000 or len(self.blocks) > 16:

@@ -78,12 +78,17 @@ class Views:
 
 
 class Samples:
-    """The pictures of pairs w (sides, N, w_dim), by side and row; `amp` renders in bfloat16, `quiet` without a bar."""
+    """The pictures of pairs w (sides, N, w_dim), by side and row.
 
-    def __init__(self, generator: Any, w: Tensor, points: PointsOfW, amp: bool, quiet: bool = True) -> None:
+    raised: of the inner-face masks, as the network's config has it; `amp` renders in bfloat16, `quiet` without a bar.
+    """
+
+    def __init__(
+        self, generator: Any, w: Tensor, points: PointsOfW, raised: float, amp: bool, quiet: bool = True
+    ) -> None:
         self.generator, self.w, self.amp = generator, w, amp
         R = generator.resolution
-        self.masks = torch.stack([_bytes(masks_of(points(side, R), R)) for side in w])
+        self.masks = torch.stack([_bytes(masks_of(points(side, R), R, raised)) for side in w])
         self.images: Tensor | None = None
         if w.shape[0] * w.shape[1] * 3 * R**2 <= KEEP_BYTES:
             with Progress(

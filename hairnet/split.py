@@ -2,8 +2,7 @@
 
 The inner face is what `faces.align.inner_face` makes of five points: eyes, nose, mouth corners. So one rule holds for
 training pictures and for photos, and forehead, ears, neck and background belong to the hair picture, as in the paper.
-Its edge is raised above the brows, which the paper's hull of landmarks cuts through: a network that sees half of a brow
-with the face and half of it with the hair gives a person the brows of neither.
+A network may want its edge raised above the brows, which the paper's hull of landmarks cuts through (`raised`).
 
 Five points rather than parser labels: they come from a detector that was trained on photos (labels of a parser that
 was trained on renders would make the split itself fail on photos), and alignment has already found them.
@@ -24,7 +23,6 @@ from faces.align import inner_face
 
 BLACK = -1.0
 MASK_SIDE = 64  # px
-RAISED = 0.18  # eye distances: the highest brows end there, or in the blurred edge above
 # The five points of an average FFHQ crop, in parts of its side; stands in where no face is found.
 TEMPLATE = np.array([(0.375, 0.474), (0.627, 0.474), (0.501, 0.615), (0.404, 0.750), (0.598, 0.750)], np.float32)
 MEASURED = 1024  # pictures on which the points are measured before they are predicted for all others
@@ -47,13 +45,14 @@ def find_points(images: Tensor) -> np.ndarray:
     return np.where(np.isnan(points), template_points(len(points), images.shape[-1]), points).astype(np.float32)
 
 
-def masks_of(points: np.ndarray, size: int) -> Tensor:
+def masks_of(points: np.ndarray, size: int, raised: float = 0.0) -> Tensor:
     """Points (N,5,2) in pixels of crops of side `size` -> (N,1,64,64) float32 in [0, 1], 1 on the inner face.
 
-    Drawn at MASK_SIDE whatever the crop's size: their edge is blurred anyway, and they are kept for all pictures.
+    `raised`: eye distances by which its edge lies above the brows' hull. Drawn at MASK_SIDE whatever the crop's size:
+    their edge is blurred anyway, and they are kept for all pictures.
     """
     placed = (np.asarray(points, np.float64) + 0.5) * (MASK_SIDE / size) - 0.5
-    return torch.from_numpy(np.stack([inner_face(p, MASK_SIDE, RAISED) for p in placed]).astype(np.float32))[:, None]
+    return torch.from_numpy(np.stack([inner_face(p, MASK_SIDE, raised) for p in placed]).astype(np.float32))[:, None]
 
 
 def face_part(images: Tensor, masks: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -39,6 +39,7 @@ class SubrtovaConfig:
     w_dim: int  # length of a w
     size: int = SIZE  # side of the encoders' input, px
     stages: tuple[tuple[int, int], ...] = IRSE_STAGES  # (width, blocks) of the body; each stage halves the side
+    raised: ClassVar[float] = 0.0  # the inner face is the plain hull, as published
 
     def __post_init__(self) -> None:
         if not 0 < len(self.stages) <= 8 or not all(16 <= width and 0 < count < 100 for width, count in self.stages):

@@ -183,13 +183,13 @@ def train(
     units = response_units(G, judges, w.flatten(0, 1), recipe.seed, recipe.amp)
     held, taught = w[:, -recipe.held_out :], w[:, : -recipe.held_out]
     taught = torch.cat([taught, exchanged(G, judges, taught, recipe.seed, recipe.amp, recipe.persons)])
-    samples = Samples(G, taught, points, recipe.amp, quiet=rank > 0)
+    samples = Samples(G, taught, points, network.config.raised, recipe.amp, quiet=rank > 0)
     by_gap = None if gaps is None else gaps[: taught.shape[1]].abs().argsort(stable=True)
     lesson = Lesson(network, samples, judges, units, recipe.plan, recipe.seed, rank, world, by_gap)
     model: nn.Module = lesson
     if world > 1:  # all buffers are the same everywhere by themselves
         model = nn.parallel.DistributedDataParallel(lesson, broadcast_buffers=False)
-    validation = Samples(G, held, points, amp=False)
+    validation = Samples(G, held, points, network.config.raised, amp=False)
 
     def keep(step: int) -> dict[str, float]:
         assert log is not None

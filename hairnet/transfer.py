@@ -22,7 +22,7 @@ from faces.detect import chosen, detect, listed
 from faces.parsing import Parser, load_parser
 from hairnet.composite import Blend, Strands
 from hairnet.embeddings import names_of, photos_of
-from hairnet.mix import Take, check_strength
+from hairnet.mix import Take, check_corrections, check_strength
 from hairnet.model import HairNet, Portrait, Result, load_network
 from hairnet.quality import warnings
 
@@ -39,6 +39,7 @@ def main(
     strands: Strands = "photo",
     strength: float = 1.0,
     take: Take = "all",
+    corrections: int = 0,
     hair_pick: str | None = None,
     face_pick: str | None = None,
     debug: Path | None = None,
@@ -62,6 +63,7 @@ def main(
             the network draws it, the better choice for a generator that draws strands
         strength: 0 leaves the photo as it is, 1 gives it the new hair, what lies between is on the way; up to 1.5
         take: colour recolours the hair of the face photo; shape gives it the new hair in the colour of its own
+        corrections: second looks of the network at its picture, 0 to 3: 1 keeps more of a person, with --blend none
         hair_pick: which face of the hair photo: its number from the left, or a point in it, "x,y" in pixels
         face_pick: the same for the face photo
         debug: folder for a sheet that shows every stage of each transfer
@@ -69,6 +71,9 @@ def main(
     """
     started = time.monotonic()
     check_strength(strength)
+    check_corrections(corrections)
+    if corrections and (strength != 1 or take != "all"):
+        raise ValueError("--corrections is for whole transfers: leave --strength and --take out, or --corrections")
     faces = photos_of(face) if face.is_dir() else [face]
     targets = targets_of(hair, faces, face.is_dir(), out)
     if debug is not None:
@@ -84,7 +89,7 @@ def main(
     donor = portrait(photo, hair, hair_pick, judge)
     if first is not None:
         person = portrait(first, face, face_pick, judge)
-        result = one(net, donor, hair, person, face, targets[0], blend, strands, debug, strength, take)
+        result = one(net, donor, hair, person, face, targets[0], blend, strands, debug, strength, take, corrections)
         say(hair, warnings(donor.aligned, donor.canvas, donor=True) if result.composite else [])
         print(f"{targets[0]} written in {time.monotonic() - started:.1f} s")
         return
@@ -93,7 +98,7 @@ def main(
     for path, target in zip(Progress(faces, unit="photo"), targets, strict=True):
         try:
             person = portrait(read_image(path), path, face_pick, judge)
-            one(net, donor, hair, person, path, target, blend, strands, debug, strength, take)
+            one(net, donor, hair, person, path, target, blend, strands, debug, strength, take, corrections)
             written += 1
         except (ValueError, OSError) as error:
             Progress.write(f"left out: {error}", file=sys.stderr)
@@ -114,9 +119,10 @@ def one(
     debug: Path | None,
     strength: float = 1.0,
     take: Take = "all",
+    corrections: int = 0,
 ) -> Result:
     """Transfers between two portraits and writes the result, its sheet of stages and warnings about the face photo."""
-    result = net.wear(donor, person, blend, strands, strength, take)
+    result = net.wear(donor, person, blend, strands, strength, take, corrections)
     write_image(result.generated if blend == "none" else result.photo, target)
     if result.composite is not None:
         say(face, warnings(person.aligned, person.canvas, donor=False))

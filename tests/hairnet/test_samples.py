@@ -24,9 +24,9 @@ def test_kept_pictures_are_those_that_are_rendered_anew(world, monkeypatch):
     G = load_generator(world.generator, "cpu")
     w = read_pairs(world.pairs, G)
     points = PointsOfW(G, w.flatten(0, 1))
-    kept = Samples(G, w, points, amp=False)
+    kept = Samples(G, w, points, raised=0.1, amp=False)
     monkeypatch.setattr(samples, "KEEP_BYTES", 0)
-    fresh = Samples(G, w, points, amp=False)
+    fresh = Samples(G, w, points, raised=0.1, amp=False)
     assert kept.images is not None and fresh.images is None
     sides, rows = torch.tensor([0, 1, 1]), torch.tensor([5, 5, 39])
     for a, b in zip(vars(kept.take(sides, rows)).values(), vars(fresh.take(sides, rows)).values(), strict=True):

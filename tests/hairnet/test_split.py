@@ -3,6 +3,7 @@ import torch
 
 from data.images import to_tensor
 from faces.labels import LABEL
+from hairnet.network import NetworkConfig
 from hairnet.split import PointsOfW, face_part, find_points, hair_part, masks_of, render, template_points
 from synth import heads
 from synth.generator import load_generator
@@ -63,7 +64,7 @@ def test_brows_belong_to_the_face():
     pictures = [heads.render(heads.Head.sample(seed), 64) for seed in range(500, 520)]
     points = find_points(to_tensor(np.stack([one.image for one in pictures])))
     shares = []
-    for one, mask in zip(pictures, masks_of(points, 64)[:, 0].numpy(), strict=True):
+    for one, mask in zip(pictures, masks_of(points, 64, NetworkConfig.raised)[:, 0].numpy(), strict=True):
         brows = np.isin(one.labels, (LABEL["l_brow"], LABEL["r_brow"]))
         if brows.any():
             shares.append(mask[brows].mean())
