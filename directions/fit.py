@@ -32,7 +32,7 @@ from directions.scorer import Scorer
 from directions.spaces import coded, open_space
 
 SHOWN = 6  # samples in the picture
-VERSION = 2  # of the fit: directions of an earlier one are made anew
+VERSION = 3  # of the fit: directions of an earlier one are made anew
 
 
 def main(

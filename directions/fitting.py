@@ -1,7 +1,8 @@
 """One direction out of measured faces: boundary, edit vector, calibration, and all figures that say how far it goes.
 
-Of three edit vectors (directions.vectors) each is calibrated by rendering and measuring, and the one that leaks least
-into the other attributes at equal effect is taken: the covariance, unless another is better beyond doubt.
+Of three edit vectors (directions.vectors) each is calibrated by rendering and measuring, and of those that stay among
+likely faces the one that leaks least into the other attributes at equal effect is taken: the covariance, unless another
+is better beyond doubt.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from directions.vectors import distance, edit_vector, ways
 
 HALVES_SEED, BOOTSTRAP_SEED = 0, 1
 BOOTSTRAPS = 8
+FAR = 3.0  # times the least Mahalanobis distance at equal effect: a way that goes farther leaves the likely faces
 EQUAL = 1.15  # leaks up to so many times the least are the same: 48 faces do not tell them apart
 LEAST, REGRESSION = "least", "regression"  # instead of a way: that which leaks least; the ridge's slope, not the SVM's
 
@@ -64,15 +66,16 @@ def fit_direction(
         if way == REGRESSION:
             vectors[REGRESSION] = edit_vector(w[~test], fit.ridge, slopes)[0]
     tried = _calibrations(known, name, vectors, fit, tools)
-    chosen = least_leaking(tried)
+    sd = sample.sd[name]
+    distances = {one: sd / found.step * distance(w[~test], vectors[one]) for one, found in tried.items()}
+    chosen = least_leaking(tried, distances)
     vector, calibration = vectors[chosen], tried[chosen]
     assert calibration.curve is not None
-    sd = sample.sd[name]
     figures = fit.figures | calibration.figures | {"keeps": kept, "removed": removed, "drop_rate": 1 - there.mean()}
     figures |= {"way": chosen, "ways": {one: _brief(found, sd) for one, found in tried.items()}}
     figures |= {
         "likeness": likeness(calibration, sd, tools.describe),
-        "distance_per_sd": sd / calibration.step * distance(w[~test], vector),
+        "distance_per_sd": distances[chosen],
         "halves_cosine": _halves_cosine(w[~test], values[~test] > threshold, fit, slopes),
         "stability": _stability(w[~test], values[~test] > threshold, fit, slopes),
     }
@@ -135,10 +138,15 @@ def _calibrations(
     return found
 
 
-def least_leaking(tried: dict[str, Calibration]) -> str:
-    """The way that leaks least; of those that leak as little but for chance, the first."""
-    least = min(found.leak_rms for found in tried.values())
-    return next((one for one, found in tried.items() if found.leak_rms <= EQUAL * least), next(iter(tried)))
+def least_leaking(tried: dict[str, Calibration], distances: dict[str, float]) -> str:
+    """The way that leaks least; of those that leak as little but for chance, the first.
+
+    A way whose distance is far more than the least is none: it gets its effect from codes that no sample has, and leaks
+    little there because the other attributes cannot be read from such codes either.
+    """
+    likely = {one: found for one, found in tried.items() if distances[one] <= FAR * min(distances.values())}
+    least = min(found.leak_rms for found in likely.values())
+    return next((one for one, found in likely.items() if found.leak_rms <= EQUAL * least), next(iter(likely)))
 
 
 def _brief(found: Calibration, sd: float) -> dict[str, float]:

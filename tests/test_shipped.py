@@ -43,6 +43,11 @@ def test_every_shipped_direction_belongs_to_the_shipped_generator():
     assert {"yaw", "hair_length", "hair_volume", "hair_lightness"} <= directions.keys()
 
 
+def test_shipped_directions_stay_among_likely_faces():
+    directions = load_directions("builtin", load_generator("builtin", "cpu"))
+    assert all(direction.figures["distance_per_sd"] < 3 for direction in directions.values())
+
+
 def test_the_shipped_scorer_may_judge_the_shipped_network():
     assert open_setup("builtin", None, "builtin", 1.0, "cpu").embedder == builtin("embedder")
 

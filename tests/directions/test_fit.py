@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from data.command import run
 from directions.attributes import others
 from directions.fit import fit_directions, main, parse_attributes
-from directions.fitting import fit_direction
+from directions.fitting import fit_direction, least_leaking
 from directions.report import table
 from directions.scorer import Scorer
 from directions.vectors import edit_vector
@@ -194,3 +195,9 @@ def test_the_command_writes_the_same_files_twice_and_keeps_what_is_done(
     page = (tmp_path / "a" / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 1 + 2 * len(reports[0]["directions"])
     assert 'src="http' not in page
+
+
+def test_a_way_that_leaves_the_likely_faces_is_not_taken_however_little_it_leaks():
+    tried = {"covariance": SimpleNamespace(leak_rms=0.3), "normal": SimpleNamespace(leak_rms=0.1)}
+    assert least_leaking(tried, {"covariance": 1.2, "normal": 3.5}) == "normal"
+    assert least_leaking(tried, {"covariance": 1.2, "normal": 3.7}) == "covariance"
