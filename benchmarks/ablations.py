@@ -67,6 +67,8 @@ VARIANTS: dict[str, Variant | Callable[[int], Variant]] = {
         network={"stem_stride": 1, "widths": (64, 128, 192, 192), "blocks": (2, 2, 1, 1)}, against="full-stem"
     ),
     "pooled-to-one": Variant(network={"pool": 1}),
+    "edge-through-brows": Variant(network={"raised": 0.0}),
+    "three-persons": Variant(recipe={"persons": 3}),
     # Unjudged steps teach nothing but w; so without it all are judged, which costs what judging from the start does.
     "no-w": Variant(weights={"w": 0.0}, recipe={"unjudged": 0.0}, against="judged-from-the-start"),
     "no-pixels": without("pixels"),

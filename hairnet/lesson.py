@@ -1,6 +1,6 @@
 """One step of the training: which pictures are seen, what is done with them, what it costs.
 
-Three kinds of tasks, from one batch of pairs (a pair: one haircut, on one person from two sides and on another one):
+Three kinds of tasks, from one batch of pairs (a pair: one haircut, on one person from two sides and on other persons):
   paired    face of one side, hair of the other: the answer is the first side, its w and its picture are known.
   unpaired  face of pair i, hair of pair j: nobody knows the picture, but much of it (`losses.unknown_terms`).
   returned  the hair of that unpaired *result* put back on the face of j: the answer is j again, known exactly.

@@ -36,6 +36,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= MOST_STEPS:
             raise ValueError(f"--steps is {self.steps}: a training has 1 to {MOST_STEPS:,}")
+        if not 1 <= self.persons <= 100:
+            raise ValueError(f"persons is {self.persons}: a pair's hair is shown on 1 to 100 other persons")
         if self.plan.batch < 4:
             raise ValueError(f"--batch is {self.plan.batch}: a step needs at least 4 pairs")
         if not 0 < self.lr <= 0.1:

@@ -1,4 +1,4 @@
-"""What the training looks at: pictures with the same hair, from two sides or on two persons, rendered from their w.
+"""What the training looks at: pictures with the same hair, from two sides or on several persons, rendered from their w.
 
 `runs/x/pairs/pairs-00000.h5` holds w_face and w_hair (N, w_dim); pictures are made from them by the frozen generator,
 once and kept where memory allows it, else anew in every step.

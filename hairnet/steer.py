@@ -89,7 +89,7 @@ def main(
         print(f"no direction for {name}: {reason}")
     if missing := [name for name in COLOUR if name not in found]:
         raise ValueError(f"{', '.join(missing)} cannot be steered: sample more --faces or train the network longer")
-    save_steering(target, net, found, {"command": "hairnet.steer", "faces": faces})
+    save_steering(target, net, found, {"command": "python -m hairnet.steer", "faces": faces})
     for name, one in found.items():
         low, high = one.reach
         leak, slope = one.figures["largest_leak"]

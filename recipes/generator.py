@@ -64,8 +64,7 @@ def main(
         renders: folder that recipes.generator_data has written
         out: folder for generator.safetensors, log.jsonl, sheets and the state that a broken run resumes from
         paired: stages of paired training, resolution:thousands of images
-        adversarial: thousands of images of the adversarial stage, 0 for none: at 64 px it took samples farther from
-            renders (Frechet distance 0.26 after 0.20) and gave hair a dark rim, so the shipped network had none
+        adversarial: thousands of images of the adversarial stage, 0 for none
         batch: images per step over all processes; half as many in the adversarial stage
         seed: of initial weights and everything drawn
         w_dim: size of w
@@ -159,7 +158,7 @@ class PairKeeper(Keeper):
         resolution = trainer.generator.resolution
         figures = {"held_out_l1": round(held_out_l1(trainer, self.held_out, resolution), 4)}
         figures |= mapping_figures(trainer.generator)
-        recipe = {"command": "recipes.generator", "images": trainer.images, "figures": figures, **self.settings}
+        recipe = {"command": "python -m recipes.generator", "images": trainer.images, "figures": figures, **self.settings}
         save_generator(trainer.average, path, recipe)
 
 

@@ -10,6 +10,8 @@ from evaluation.benchmark.triples import BUCKETS, CROWD, EACH, SPECIAL, YAW, Tri
 from recipes.factors import CUTS, LIVE
 from synth.heads import STYLES, style_name
 
+FARTHER = {"identity.brow_lightness", "hair.grey", "hair.recede"}  # wider here than in the generator's world
+
 
 @pytest.fixture(scope="module")
 def listed() -> list[Triple]:
@@ -63,7 +65,7 @@ def test_the_truth_is_the_person_with_the_others_hair_in_the_persons_pose(listed
         assert face.scene.hat == float(triple.hat == "face")
 
 
-def test_factors_stay_within_what_the_built_in_generator_draws() -> None:
+def test_what_varies_is_what_the_built_in_generator_varies_and_three_factors_go_farther() -> None:
     ranges = {
         **{f"identity.{name}": span for name, span in heads.IDENTITY.items()},
         **{f"expression.{name}": span for name, span in heads.EXPRESSION.items()},
@@ -73,7 +75,8 @@ def test_factors_stay_within_what_the_built_in_generator_draws() -> None:
     drawn = {
         name: span for name, span in LIVE.items() if name.split(".")[0] in ("identity", "expression", "hair", "light")
     }
-    assert ranges == drawn
+    assert {name for name in drawn if ranges[name] != drawn[name]} == FARTHER and ranges.keys() == drawn.keys()
+    assert all(ranges[name][0] <= drawn[name][0] and ranges[name][1] >= drawn[name][1] for name in FARTHER)
     assert set(triples.ANY) == {name for row in CUTS for name in row}
     assert {name for kind in triples.KINDS.values() for names in kind for name in names} <= {row.name for row in STYLES}
 
