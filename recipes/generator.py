@@ -158,7 +158,12 @@ class PairKeeper(Keeper):
         resolution = trainer.generator.resolution
         figures = {"held_out_l1": round(held_out_l1(trainer, self.held_out, resolution), 4)}
         figures |= mapping_figures(trainer.generator)
-        recipe = {"command": "python -m recipes.generator", "images": trainer.images, "figures": figures, **self.settings}
+        recipe = {
+            "command": "python -m recipes.generator",
+            "images": trainer.images,
+            "figures": figures,
+            **self.settings,
+        }
         save_generator(trainer.average, path, recipe)
 
 
