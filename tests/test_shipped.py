@@ -12,7 +12,8 @@ from evaluation.retrieval import open_setup
 from faces import load_embedder, load_parser
 from faces.landmarks import load_pose_network
 from hairnet import load_network as load_hairnet
-from synth import load_generator
+from hairnet.split import find_points
+from synth import latents, load_generator
 from synth.heads import Head, render
 
 LOADERS = {
@@ -65,3 +66,23 @@ def test_the_shipped_network_draws_another_picture_for_other_hair():
     pictures = net.pictures(net.codes(face=crops[:1].expand(2, -1, -1, -1), hair=crops))
     assert pictures.shape == crops.shape and torch.isfinite(pictures).all()
     assert not torch.equal(pictures[0], pictures[1])
+
+
+def test_a_second_look_brings_what_the_network_reads_of_its_picture_nearer_to_what_was_meant():
+    net = load_hairnet("builtin", "cpu")
+    G = net.generator
+    crops = net.pictures(G.mapping(latents(range(900, 924), G.z_dim)))
+    points = find_points(crops)
+    meant = net.codes(crops[:12], crops[12:], points[:12], points[12:])
+
+    def missed(ws):
+        picture = net.pictures(ws)
+        return (net.codes(picture, picture, points[:12], points[:12]) - meant).square().mean()
+
+    assert missed(net.codes(crops[:12], crops[12:], points[:12], points[12:], corrections=1)) < 0.7 * missed(meant)
+    embed = load_embedder("builtin", "cpu")
+
+    def likeness(ws):
+        return (embed(net.pictures(ws)) * embed(crops[:12])).sum(1).mean()
+
+    assert likeness(net.corrected(meant, points[:12])) > likeness(meant)
