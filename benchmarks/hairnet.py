@@ -24,7 +24,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from benchmarks.synthesis import peak_bytes
+from benchmarks.stylegan2 import peak_bytes
 from data.command import run
 from data.files import write_json
 from hairnet.lesson import Lesson, Plan

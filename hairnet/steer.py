@@ -89,7 +89,7 @@ def main(
         print(f"no direction for {name}: {reason}")
     if missing := [name for name in COLOUR if name not in found]:
         raise ValueError(f"{', '.join(missing)} cannot be steered: sample more --faces or train the network longer")
-    save_steering(target, net, found, {"command": "python -m hairnet.steer", "faces": faces})
+    save_steering(target, net, found, {"command": command_of(network, generator, parser, faces), "faces": faces})
     for name, one in found.items():
         low, high = one.reach
         leak, slope = one.figures["largest_leak"]
@@ -98,6 +98,12 @@ def main(
             f"error {one.figures['error']:.1f}, largest leak {slope:+.2f} {leak}"
         )
     print(f"{target} written")
+
+
+def command_of(network: str, generator: str | None, parser: str, faces: int) -> str:
+    """The command that finds these directions, without the place of its output."""
+    flags = {"network": network, "generator": generator, "parser": parser, "faces": faces}
+    return "python -m hairnet.steer " + " ".join(f"--{name} {value}" for name, value in flags.items() if value)
 
 
 @dataclass(frozen=True, eq=False)

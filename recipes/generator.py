@@ -23,7 +23,7 @@ from data.images import write_image
 from data.shards import read_arrays, read_attrs
 from data.world import device_of, join_world, leave_world
 from recipes import factors
-from recipes.generator_data import render_paths
+from recipes.generator_data import maker, render_paths
 from recipes.generator_figures import held_out_l1, mapping_figures, sample_sheet
 from recipes.generator_plan import parse_plan
 from recipes.generator_training import Pairs, Trainer, Weights, premap
@@ -106,6 +106,11 @@ def main(
     }  # fmt: skip
     keeper = PairKeeper(out, trainer, unseen, settings, keep_snapshots)
     if not keeper.resume():
+        if record["renderer"] != maker():  # one that has begun with such renders may end with them
+            raise ValueError(
+                f"{renders} was rendered by another version of the renderer: render anew for a new training, "
+                "with `python -m recipes.generator_data` into another --out"
+            )
         started = time.monotonic()
         error = premap(generator, premap_steps, seed)
         trainer.restart_average()
@@ -158,13 +163,27 @@ class PairKeeper(Keeper):
         resolution = trainer.generator.resolution
         figures = {"held_out_l1": round(held_out_l1(trainer, self.held_out, resolution), 4)}
         figures |= mapping_figures(trainer.generator)
-        recipe = {
-            "command": "python -m recipes.generator",
-            "images": trainer.images,
-            "figures": figures,
-            **self.settings,
-        }
-        save_generator(trainer.average, path, recipe)
+        record = {"command": command_of(self.settings), "images": trainer.images, "figures": figures}
+        save_generator(trainer.average, path, record | played(self.settings))
+
+
+def command_of(settings: dict[str, Any]) -> str:
+    """The command of a training, without the places of its renders and its output."""
+    flags = {name: settings[name] for name in ("paired", "adversarial", "batch", "seed", "premap_steps", "held_out")}
+    flags |= {name: settings["generator"][name] for name in ("w_dim", "mapping_layers", "channel_base", "channel_max")}
+    if settings["adversarial"]:
+        flags |= {f"discriminator_{end}": settings["discriminator"][f"channel_{end}"] for end in ("base", "max")}
+    start = f"torchrun --nproc-per-node {settings['world']}" if settings["world"] > 1 else "python"
+    options = (f"--{name.replace('_', '-')} {value}" for name, value in flags.items())
+    return f"{start} -m recipes.generator {' '.join(options)}"
+
+
+def played(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings that had a part in the training: without an adversarial stage there was no discriminator."""
+    if settings["adversarial"]:
+        return settings
+    weights = {name: weight for name, weight in settings["weights"].items() if name not in ("adversarial", "pixel_end")}
+    return {name: value for name, value in settings.items() if name != "discriminator"} | {"weights": weights}
 
 
 if __name__ == "__main__":

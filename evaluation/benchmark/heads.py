@@ -1,9 +1,10 @@
-"""The people of the benchmark: procedural heads much as the built-in generator draws them, from seeds of their own.
+"""The people of the benchmark: procedural heads of a world of their own, from seeds of their own.
 
-The same factors vary as in recipes/factors.py, all others have their defaults: plain walls, no glasses, no jewellery.
-But the list of version 1 stays as it is whatever becomes of the generator, so that figures can be compared: its people
-show the ties of a crowd (long hair is worn by women more often, dark skin goes with dark hair, grey with age), of which
-the generator's world has none, and three factors reach farther (grey, receding hair, the lightness of brows).
+Version 1 is frozen, whatever becomes of the built-in generator's world (recipes/factors.py), so that figures stay
+comparable. The same factors vary as there, all others have their defaults: plain walls, no glasses, no jewellery. Three
+reach farther (grey, receding hair, the lightness of brows), and `person` has ties as in a crowd, which the generator's
+world has not: long hair is worn by women more often, dark skin goes with dark hair, brows with the hair's colour, grey
+and receding hair with age. So networks of that world meet combinations here that they have not been taught.
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
@@ -11,6 +14,7 @@ from recipes.factors import CUTS, LIVE
 from synth.heads import STYLES, style_name
 
 FARTHER = {"identity.brow_lightness", "hair.grey", "hair.recede"}  # wider here than in the generator's world
+PEOPLE_SHA256 = "9bd72d200b0615534e6c19ee6c3cd712298468ea51c008f430465f92c97f5cb1"  # ranges, and heads of 27 triples
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +27,23 @@ def test_the_list_is_the_stated_one(listed: list[Triple], monkeypatch: pytest.Mo
     monkeypatch.setattr(triples, "FIRST_SEED", 1)
     with pytest.raises(ValueError, match="restore evaluation/benchmark"):
         all_triples()
+
+
+def test_the_people_of_version_1_are_frozen_whatever_becomes_of_the_generators_world(listed: list[Triple]) -> None:
+    some = [asdict(head) for triple in (*listed[:20], *listed[CROWD::EACH]) for head in triple.heads()]
+    ranges = [heads.IDENTITY, heads.EXPRESSION, heads.HAIR, heads.LIGHT, heads.SCENE]
+    assert hashlib.sha256(repr((ranges, some)).encode()).hexdigest() == PEOPLE_SHA256
+
+
+def test_people_show_the_ties_of_a_crowd_which_the_generators_do_not(listed: list[Triple]) -> None:
+    people = [triple.heads()[0] for triple in listed[:CROWD]]
+    skin, age, femininity, brows = np.array(
+        [[one.identity.skin, one.identity.age, one.identity.femininity, one.identity.brow_lightness] for one in people]
+    ).T
+    lightness, grey = np.array([[one.hair.lightness, one.hair.grey] for one in people]).T
+    long = np.array([triple.face_style in heads.WOMEN_MORE_OFTEN for triple in listed[:CROWD]])
+    together = [np.corrcoef(couple)[0, 1] for couple in ((-skin, lightness), (age, grey), (femininity, long))]
+    assert min(together) > 0.2 and np.corrcoef(brows, lightness)[0, 1] > 0.8
 
 
 def test_nobody_appears_twice_and_numbers_count_up(listed: list[Triple]) -> None:

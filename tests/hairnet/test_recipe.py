@@ -77,6 +77,12 @@ def test_flags_out_of_range_are_refused(flags, message):
         chosen(**flags)
 
 
+@pytest.mark.parametrize("persons", [0, -1])
+def test_hair_is_shown_on_another_person_at_least(persons):
+    with pytest.raises(ValueError, match=f"persons is {persons}: a pair's hair is shown on 1 to 100 other persons"):
+        dataclasses.replace(PRESETS["demo"], persons=persons)
+
+
 def test_both_halved_precisions_at_once_are_refused():
     with pytest.raises(ValueError, match="--fp16 and --amp exclude each other"):
         recipe_for("demo", None, None, None, 0, amp=True, fp16=True)

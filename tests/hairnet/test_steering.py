@@ -6,7 +6,7 @@ import torch
 
 from data.weights import load_network as read_network
 from data.weights import save_network
-from hairnet.steer import ASPECTS, find_directions
+from hairnet.steer import ASPECTS, command_of, find_directions
 from hairnet.steering import FILE, Steering, load_steering, read_published, save_steering
 from tests.hairnet.conftest import SMALL
 from tests.hairnet.toys import toy_directions, toy_net, toy_network
@@ -98,6 +98,13 @@ def test_any_other_pickle_is_refused(tmp_path, monkeypatch, content):
     with pytest.raises(ValueError, match="odd.pkl"):
         read_published(tmp_path / "odd.pkl")
     assert not (tmp_path / "trapped").exists()
+
+
+def test_the_recorded_command_is_a_whole_line():
+    assert command_of("builtin", None, "builtin", 2048) == (
+        "python -m hairnet.steer --network builtin --parser builtin --faces 2048"
+    )
+    assert "--generator ffhq.pkl" in command_of("x.safetensors", "ffhq.pkl", "builtin", 512)
 
 
 @pytest.mark.slow

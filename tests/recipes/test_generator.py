@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import multiprocessing
 import os
@@ -20,6 +21,7 @@ import torch
 from data.files import sha256
 from data.shards import read_arrays
 from recipes import factors, generator, generator_data
+from recipes.generator import command_of, played
 from recipes.generator_losses import gabor_bank, pixel_loss, texture_loss
 from recipes.generator_plan import parse_plan
 from recipes.generator_training import Trainer, code_basis, premap
@@ -56,6 +58,37 @@ def test_the_trained_generator_loads_and_knows_its_recipe(undisturbed: Path) -> 
     assert 0 < recipe["figures"]["held_out_l1"] < 2
     pictures = loaded.synthesis(loaded.mapping(latents([1, 2], loaded.z_dim)))
     assert pictures.shape == (2, 3, 32, 32) and pictures.isfinite().all()
+
+
+def test_the_record_has_the_whole_command_and_its_flags_are_those_of_the_recipe(undisturbed: Path) -> None:
+    recipe = load_generator(undisturbed / "generator.safetensors", device="cpu").config["recipe"]
+    start, _, flags = recipe["command"].partition(" --")
+    words = [text.split(" ") for text in flags.split(" --")]
+    given = {name.replace("-", "_"): value for name, value in words}
+    assert start == "python -m recipes.generator"
+    assert given.keys() <= inspect.signature(generator.main).parameters.keys()
+    assert {name: given[name] for name in TOY.keys() & given} == {name: str(TOY[name]) for name in TOY.keys() & given}
+    assert len(TOY.keys() & given) == 9 and given["seed"] == "0"
+
+
+def test_the_record_of_a_training_without_a_discriminator_has_none(undisturbed: Path) -> None:
+    recipe = load_generator(undisturbed / "generator.safetensors", device="cpu").config["recipe"]
+    alone = played(recipe | {"adversarial": 0.0})
+    assert "discriminator" in recipe and "discriminator" not in alone
+    assert recipe["weights"].keys() - alone["weights"].keys() == {"adversarial", "pixel_end"}
+    assert "torchrun --nproc-per-node 2 -m recipes.generator" in command_of(recipe | {"world": 2})
+    assert "--discriminator-base" not in command_of(recipe | {"adversarial": 0.0})
+
+
+def test_renders_of_another_renderer_are_refused_for_a_new_training_only(
+    renders: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generator, "maker", lambda: "of tomorrow")
+    with pytest.raises(ValueError, match="rendered by another version of the renderer: render anew"):
+        generator.main(renders, out=tmp_path, **TOY)
+    before = sha256(undisturbed / "generator.safetensors")
+    generator.main(renders, out=undisturbed, **TOY)
+    assert sha256(undisturbed / "generator.safetensors") == before
 
 
 def test_the_log_tells_every_stage_and_sheets_show_them(undisturbed: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch._dynamo
 
-from benchmarks.synthesis import textbook
+from benchmarks.stylegan2 import textbook
 from synth import latents
 from synth.blocks import MixChannels
 from synth.networks import Generator

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.synthesis import textbook
+from benchmarks.stylegan2 import textbook
 from synth import latents, load_generator
 from synth.networks import Generator
 

@@ -1,7 +1,7 @@
 """How fast is the synthesis against the textbook form, which makes one modulated weight per sample?
 
-    python -m benchmarks.synthesis                       every case, compiled too: some minutes
-    python -m benchmarks.synthesis --case 64 --compile false --device cuda
+    python -m benchmarks.stylegan2                       every case, compiled too: some minutes
+    python -m benchmarks.stylegan2 --case 64 --compile false --device cuda
 
 All forms, and the convolution that stands for the machine's peak, run by turns in one process, so that a busy machine
 slows them alike; the ratios are what counts. Memory is that of a process of its own for each form (Linux or CUDA). For
@@ -210,5 +210,5 @@ def peak_bytes(ws: Tensor, again: bool = False) -> int:
 
 if __name__ == "__main__":
     if not MALLOC.items() <= os.environ.items():  # read by glibc as a process starts
-        os.execve(sys.executable, [sys.executable, "-m", "benchmarks.synthesis", *sys.argv[1:]], os.environ | MALLOC)
+        os.execve(sys.executable, [sys.executable, "-m", "benchmarks.stylegan2", *sys.argv[1:]], os.environ | MALLOC)
     run(main)
