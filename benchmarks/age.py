@@ -10,6 +10,7 @@ to 0.8. The embedder is the one for losses, which sees the inner face alone: the
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,14 @@ from data.command import run
 from data.files import write_json
 from data.images import to_tensor
 from data.progress import Progress
-from data.shards import read_arrays
+from data.shards import read_arrays, read_attrs
 from directions.linear import bootstrap_interval
 from directions.report import aligned
 from faces.identity import INNER, load_embedder
 from faces.landmarks import load_pose_network
 from faces.reading import cut
 from recipes import factors
-from recipes.generator_data import render_paths
+from recipes.generator_data import maker, render_paths
 from synth import latents
 from synth.heads import Head, render
 
@@ -59,8 +60,9 @@ def main(
         images: how many pictures of that folder
         out: the same figures as JSON
     """
-    if heads < 30 or images < 30:
-        raise ValueError(f"--heads is {heads}, --images is {images}: give 30 or more")
+    for flag, count in (("heads", heads), ("images", images)):
+        if count < 30:
+            raise ValueError(f"--{flag} is {count}: give 30 or more")
     worlds = {"heads with the hair of others": rendered(heads)}
     if renders is not None:
         worlds["the built-in generator's world"] = read(renders, images)
@@ -83,7 +85,10 @@ def rendered(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read(folder: Path, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The same of the first renders of a folder, whose hair is independent of the person."""
+    """The same of the first renders of a folder, whose hair is independent of the person.
+
+    ValueError where the folder holds fewer, or heads of another world or another renderer than there are now.
+    """
     paths = render_paths(folder)
     if not paths:
         raise FileNotFoundError(
@@ -91,8 +96,14 @@ def read(folder: Path, count: int) -> tuple[np.ndarray, np.ndarray]:
         )
     parts: list[dict[str, np.ndarray]] = []
     while paths and sum(len(part["seed"]) for part in parts) < count:
-        parts.append(read_arrays(paths.pop(0)))
+        path = paths.pop(0)
+        record = read_attrs(path)
+        if (record.get("factors"), record.get("renderer")) != (json.dumps(factors.LIVE), maker()):
+            raise ValueError(f"--renders: {path} is of another world or by another renderer: render the folder again")
+        parts.append(read_arrays(path))
     images, seeds = (np.concatenate([part[name] for part in parts])[:count] for name in ("image", "seed"))
+    if len(seeds) < count:
+        raise ValueError(f"--images is {count}, but --renders {folder} has {len(seeds)}: give no more, or render more")
     units = factors.unit_factors(latents(seeds.tolist(), factors.Z_DIM))
     low, high = factors.LIVE["identity.age"]
     return images, low + (high - low) * units[:, factors.NAMES.index("identity.age")].numpy()

@@ -1,8 +1,10 @@
-"""Vectors of W as InterFaceGAN keeps them, `.npy` files of shape (1, w_dim): `python -m directions.boundary yaw.npy`.
+"""Vectors of W or Z as InterFaceGAN keeps them, `.npy` files of one row: `python -m directions.boundary yaw.npy`.
+
+A direction in W gives shape (1, w_dim), one in Z shape (1, z_dim).
 
 Written here, `edit.py` of InterFaceGAN goes along them; one from there gets a unit and a reach by
 `python -m directions.fit runs/x/faces --attributes yaw --boundary pose_w.npy`. The format has neither: no generator, no
-step, no intercept. Distances along the vector are in units of w.
+step, no intercept. Distances along the vector are in units of w or z.
 """
 
 from __future__ import annotations
@@ -40,11 +42,11 @@ def main(out: Path, *, attribute: str = "yaw", directions: str = "builtin", gene
 
 
 def write_boundary(direction: Direction, path: Path) -> None:
-    """(1, w_dim) float32 of unit length; ValueError for a direction in a space that InterFaceGAN does not know."""
+    """(1, w_dim), in Z (1, z_dim), float32 of unit length; ValueError for a space that InterFaceGAN does not know."""
     if direction.space not in SPACES:
         raise ValueError(
             f"the direction of {direction.attribute} lies in {direction.space}, but the format is of Z or W: "
-            "fit one there with `python -m directions.fit --space W`"
+            "fit one in either of them, with `python -m directions.fit --space W` or `--space Z`"
         )
     write_vector(direction.vector, path)
 
@@ -55,20 +57,23 @@ def write_vector(vector: np.ndarray, path: Path) -> None:
         np.save(file, vector[None].astype(np.float32))
 
 
-def read_boundary(path: Path, w_dim: int) -> np.ndarray:
-    """(w_dim,) float64 of unit length from a .npy file; ValueError for anything but one finite vector of this width."""
+def read_boundary(path: Path, width: int) -> np.ndarray:
+    """(width,) float64 of unit length from a .npy file; ValueError for anything but one finite vector of this width.
+
+    `width`: w_dim for a vector of W, z_dim for one of Z.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: give the path of a .npy file")
-    refused = f"{path} is not a boundary: it takes a .npy file with {w_dim} numbers, shape (1, {w_dim})"
+    refused = f"{path} is not a boundary: it takes a .npy file with {width} numbers, shape (1, {width})"
     if path.stat().st_size > LARGEST:
         raise ValueError(refused)
     try:
         vector = np.lib.format.read_array(io.BytesIO(path.read_bytes()), allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise ValueError(refused) from error
-    if vector.dtype.kind != "f" or vector.shape not in ((1, w_dim), (w_dim,)):
+    if vector.dtype.kind != "f" or vector.shape not in ((1, width), (width,)):
         raise ValueError(refused)
-    vector = vector.reshape(w_dim).astype(np.float64)
+    vector = vector.reshape(width).astype(np.float64)
     length = np.linalg.norm(vector)
     if not np.isfinite(length) or length == 0:
         raise ValueError(refused)

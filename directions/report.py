@@ -61,19 +61,26 @@ def matrix(report: dict[str, Any]) -> str:
 
 
 def write_report(folder: Path) -> None:
-    """Writes report.html from report.json and the pictures beside it, and every plot as a PNG of its own too."""
+    """Writes report.html from report.json and the pictures beside it, and every plot as a PNG of its own too.
+
+    Plots are named plot-leakage.png, plot-curve-NAME.png and plot-leaks-NAME.png, which no attribute can be called, so
+    they never take the place of an attribute's strip, NAME.png. Those of an earlier report are deleted.
+    """
     report = read_json(folder / REPORT)
+    for path in folder.glob("plot-*.png"):
+        path.unlink()
     space = report.get("space", "W")
     parts = [f"<h1>Directions in {html.escape(space)}</h1><p>{report['faces']:,} faces, psi {report['psi']:g}.</p>"]
     if report["directions"]:
         parts += [_html_table(report), f"<p>{ABOUT}</p>"]
-        parts += [f"<h2>Leakage</h2><p>{LEAKS}</p>", _plot(heat_map(report), folder / "leakage.png")]
+        parts += [f"<h2>Leakage</h2><p>{LEAKS}</p>", _plot(heat_map(report), folder / "plot-leakage.png")]
     for name, figures in report["directions"].items():
-        parts += [f"<h2>{html.escape(name)}</h2>", _plot(calibration_plot(name, figures), folder / f"curve-{name}.png")]
+        plot = folder / f"plot-curve-{name}.png"
+        parts += [f"<h2>{html.escape(name)}</h2>", _plot(calibration_plot(name, figures), plot)]
         parts += [_image((folder / f"{name}.png").read_bytes())]
     for path in sorted(folder.glob("compare-*.json")):
         parts += [f"<h2>Ways to change {html.escape(path.stem[8:])}</h2><p>{WAYS}</p>"]
-        parts += [_plot(comparison_plot(read_json(path)), folder / f"leaks-{path.stem[8:]}.png")]
+        parts += [_plot(comparison_plot(read_json(path)), folder / f"plot-leaks-{path.stem[8:]}.png")]
         if path.with_suffix(".png").is_file():
             parts += [_image(path.with_suffix(".png").read_bytes())]
     for name, reason in report["failed"].items():

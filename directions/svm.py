@@ -18,6 +18,7 @@ LEAST_STEP = 1e-6  # share of a Newton step: when no more than this lowers the l
 def fit_svm(x: np.ndarray, labels: np.ndarray, c: float, start: np.ndarray | None = None) -> np.ndarray:
     """(d + 1,) weights of (N, d) samples: `x` @ weights[:-1] + weights[-1] > 0 predicts labels (N,) bool.
 
+    ValueError where it does not come to an end, as unfinished weights are no SVM's.
     `c`: weight of all samples against that of |v|², shared evenly by both labels; `start`: (d + 1,) weights near the
     answer, which it does not depend on but for rounding; None: 0.
     """
@@ -44,5 +45,8 @@ def fit_svm(x: np.ndarray, labels: np.ndarray, c: float, start: np.ndarray | Non
             length /= 2
         weights, scores = weights + length * step, scores + length * change
         if length <= LEAST_STEP or (length == 1 and ((side * scores < 1) == inside).all()):
-            break
-    return weights
+            return weights
+    raise ValueError(
+        f"the SVM at C {c:g} has not come to its end in {MOST_STEPS} steps: sample more faces, or leave out those "
+        "whose codes lie far from all others"
+    )

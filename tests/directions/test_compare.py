@@ -1,11 +1,14 @@
 """Ways to change an attribute, in the plain world where every effect is known."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from directions.attributes import MEASURED
 from directions.compare import compare, comparison
-from directions.report import comparison_plot, heat_map, matrix, table
+from directions.report import comparison_plot, heat_map, matrix, table, write_report
 from directions.spaces import Plain
 
 
@@ -47,7 +50,8 @@ def test_all_ways_have_the_same_effect_and_a_row(compared):
     assert picture.size[0] > picture.size[1]
 
 
-def test_tables_and_the_heat_map_show_what_could_not_be_measured():
+def toy_figures() -> dict:
+    """Of a direction of yaw that glasses could not be measured along."""
     likeness = {name: {"cosine": 0.9, "strangers": 0.1} for name in ("identity", "hair")}
     leakage = {name: {"slope": 0.5} for name in MEASURED if name != "yaw"} | {"glasses": {"slope": None}}
     interval = {f"{name}_95": [0.8, 1.0] for name in ("accuracy", "auc", "ridge_r2")}
@@ -61,8 +65,26 @@ def test_tables_and_the_heat_map_show_what_could_not_be_measured():
         "way": "covariance",
     }
     figures |= {"reach": [-30, 30], "edit_mae": 2.0, "distance_per_sd": 1.2, "leakage": leakage, "likeness": likeness}
-    report = {"directions": {"yaw": figures}}
+    return figures | {"scores": [-30.0, 0.0, 30.0], "response": [-30.0, 1.0, 30.0]}
+
+
+def test_tables_and_the_heat_map_show_what_could_not_be_measured():
+    report = {"directions": {"yaw": toy_figures()}}
     assert "0.900 (0.800-1.000)" in table(report)
     text = matrix(report).splitlines()[1]
     assert "+nan" in text and "+0.50" in text and "0.90 (0.10)" in text
     assert np.isfinite(heat_map(report).get_size_inches()).all()
+
+
+def test_no_plot_takes_the_place_of_a_strip_and_those_of_an_earlier_report_go(tmp_path: Path, monkeypatch):
+    monkeypatch.setitem(MEASURED, "leakage", MEASURED["yaw"])
+    figures = toy_figures()
+    figures["leakage"]["yaw"] = {"slope": 0.5}
+    report = {"faces": 10, "psi": 1.0, "failed": {}, "directions": {"leakage": figures}}
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    (tmp_path / "leakage.png").write_bytes(b"the strip")
+    (tmp_path / "plot-curve-yaw.png").write_bytes(b"of an earlier report")
+    write_report(tmp_path)
+    assert (tmp_path / "leakage.png").read_bytes() == b"the strip"
+    plots = {"plot-leakage.png", "plot-curve-leakage.png"}
+    assert {path.name for path in tmp_path.iterdir()} == plots | {"leakage.png", "report.json", "report.html"}

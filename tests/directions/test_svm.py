@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.svm import LinearSVC
 
+from directions import svm
 from directions.svm import fit_svm
 
 D = 20
@@ -47,3 +48,9 @@ def test_samples_that_a_plane_parts_and_the_same_sample_many_times_are_no_troubl
         labels = some[:, 0] > np.median(some[:, 0])
         weights = fit_svm(some, labels, 1.0)
         assert np.isfinite(weights).all() and ((some @ weights[:-1] + weights[-1] > 0) == labels).mean() > 0.95
+
+
+def test_unfinished_weights_are_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(svm, "MOST_STEPS", 1)
+    with pytest.raises(ValueError, match="the SVM at C 1 has not come to its end in 1 steps: sample more faces"):
+        fit_svm(*samples(), 1.0)
