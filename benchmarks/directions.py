@@ -13,6 +13,8 @@ to do better. All figures are printed at the end, and kept in figures.json.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,19 @@ ACCEPTED = 20_000  # pairs asked of recipes.directions' faces
 PARTS = "speed,fit,edits,kept,plain,compare,pairs,turns"
 
 
+@dataclass(frozen=True)
+class Options:
+    """What the parts on sampled faces are done with, as the command's flags say it."""
+
+    faces: Path
+    count: int
+    heads: int  # rendered
+    turned: int  # faces to turn
+    generator: str
+    scorer: Scorer
+    out: Path
+
+
 def main(
     *,
     faces: Path | None = None,
@@ -102,29 +117,20 @@ def main(
     if "speed" in wanted:
         keep("speed", fit_codes())
     if wanted != ["speed"]:
-        _on_faces(wanted, figures, keep, faces or out / "faces", count, (heads, turned), generator, Scorer(parser), out)
+        options = Options(faces or out / "faces", count, heads, turned, generator, Scorer(parser), out)
+        _on_faces(wanted, options, keep)
     print(aligned([["what", "figure", "asked"], *shown(read_json(out / "figures.json"))]))
 
 
-def _on_faces(
-    wanted: list[str],
-    figures: dict[str, Any],
-    keep: Any,
-    faces: Path,
-    count: int,
-    sizes: tuple[int, int],
-    generator: str,
-    scorer: Scorer,
-    out: Path,
-) -> None:
-    """The parts that need sampled faces; `sizes`: rendered heads, faces to turn."""
-    heads, turned = sizes
+def _on_faces(wanted: list[str], options: Options, keep: Callable[[str, Any], None]) -> None:
+    """The parts that need sampled faces."""
+    faces, generator, scorer, out = options.faces, options.generator, options.scorer, options.out
     if faces == out / "faces":
-        sample(generator, list(range(count)), faces)
+        sample(generator, list(range(options.count)), faces)
     started = time.perf_counter()
     measure_shards(faces, scorer)
     if time.perf_counter() - started > 10:
-        keep("measuring", {"faces_per_second": count / (time.perf_counter() - started)})
+        keep("measuring", {"faces_per_second": options.count / (time.perf_counter() - started)})
     report = fit_directions(faces, out / "directions", generator=generator, scorer=scorer)
     print(f"{table(report)}\n\n{matrix(report)}\n")
     keep("fit", report["directions"])
@@ -137,12 +143,14 @@ def _on_faces(
                 keep(f"edits_{name}", edits(direction, render, np.array(values), absolute, tools))
         if "kept" in wanted:
             yaw = load_direction(out / "directions" / "yaw.json", network)
-            keep("kept", kept(yaw, unseen(yaw.space, render, turned), tools))
-            print(f"{shown_kept(figures['kept'])}\n")
+            found = kept(yaw, unseen(yaw.space, render, options.turned), tools)
+            keep("kept", found)
+            print(f"{shown_kept(found)}\n")
         if "plain" in wanted:
-            ways = _plain_and_conditional(faces, generator, scorer, out, network)
-            keep("plain", leaks(ways, unseen(ways[PLAIN].space, render, turned), known.sd, tools))
-            print(f"{shown_leaks(figures['plain'])}\n")
+            couple = _plain_and_conditional(options, network)
+            found = leaks(couple, unseen(couple[PLAIN].space, render, options.turned), known.sd, tools)
+            keep("plain", found)
+            print(f"{shown_leaks(found)}\n")
         if "compare" in wanted:
             spaces = [open_space(space, render, known.psi) for space in SPACES.split(",")]
             ways, picture = compare(known, "yaw", tools, spaces)
@@ -154,19 +162,23 @@ def _on_faces(
     if "pairs" in wanted:
         keep("pairs", make_pairs(faces, out / "directions", out / "pairs", generator=generator, scorer=scorer))
     if "turns" in wanted:
-        keep("true_drift", _true_drift(known, heads, render.size, scorer))
-        keep("true_kept", truly_turned(heads, render.size, Describer()))
+        keep("true_drift", _true_drift(known, options.heads, render.size, scorer))
+        keep("true_kept", truly_turned(options.heads, render.size, Describer()))
 
 
-def _plain_and_conditional(
-    faces: Path, generator: str, scorer: Scorer, out: Path, network: Any
-) -> dict[str, Direction]:
+def _plain_and_conditional(options: Options, network: Any) -> dict[str, Direction]:
     """Yaw with nothing held fixed and as it was fitted; all else is alike, the way to the edit vector too."""
-    conditional = load_direction(out / "directions" / "yaw.json", network)
-    way = conditional.figures["way"]
-    options: dict[str, Any] = {"attributes": "yaw", "keep": "", "way": way, "generator": generator, "scorer": scorer}
-    fit_directions(faces, out / "plain", **options)
-    return {PLAIN: load_direction(out / "plain" / "yaw.json", network), CONDITIONAL: conditional}
+    conditional = load_direction(options.out / "directions" / "yaw.json", network)
+    fit_directions(
+        options.faces,
+        options.out / PLAIN,
+        attributes="yaw",
+        keep="",
+        way=conditional.figures["way"],
+        generator=options.generator,
+        scorer=options.scorer,
+    )
+    return {PLAIN: load_direction(options.out / PLAIN / "yaw.json", network), CONDITIONAL: conditional}
 
 
 def _true_drift(known: MeasuredFaces, heads: int, size: int, scorer: Scorer) -> dict[str, float]:
@@ -211,9 +223,9 @@ def shown(figures: dict[str, Any]) -> list[list[str]]:
     if "plain" in figures:
         rows += _shown_plain(figures["plain"])
     if "ways" in figures:
-        ways = {way: figures["ways"][way]["likeness"]["hair"] for way in (CONDITIONAL, "random, as visible")}
+        ways = {way: figures["ways"][way]["likeness"]["hair"] for way in (CONDITIONAL, VISIBLE)}
         rows.append(["hair kept by one SD of yaw", with_interval(ways[CONDITIONAL], "cosine"), ""])
-        rows.append(["  by a random step as visible", with_interval(ways["random, as visible"], "cosine"), ""])
+        rows.append(["  by a random step as visible", with_interval(ways[VISIBLE], "cosine"), ""])
     if "models" in (speed := figures.get("speed", {})):  # figures kept from an earlier form lack them
         for part, what in (("models", "SVM and ridge"), ("direction", "a whole direction, without renders")):
             took = "{wall:.0f} s, {cpu:.0f} s of processors".format(**speed[part])

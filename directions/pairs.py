@@ -19,7 +19,6 @@ Under torchrun every process takes its share of the shards; the command that fin
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,16 +27,16 @@ from typing import Any
 import numpy as np
 
 from data.command import run
-from data.files import check_folder_place, sweep_temporaries, write_json
+from data.files import check_folder_place, write_json
 from data.images import write_image
-from data.progress import Progress
-from data.shards import Shards, read_arrays, read_attrs, write_arrays
+from data.shards import Shards, read_arrays
 from directions.attributes import MEASURED
-from directions.check import BLOCK, GOOD, MOST_UNLIT, check_pairs, nearest_strangers, picture, summary
+from directions.check import MOST_UNLIT, nearest_strangers, picture, summary
 from directions.direction import Direction, fingerprint, load_direction
 from directions.instruments import Columns, Instruments
 from directions.likeness import Describer
 from directions.measured import MeasuredFaces, open_faces
+from directions.pair_files import done, write_shards
 from directions.pool import MeasuringPool
 from directions.scorer import Scorer
 
@@ -105,7 +104,8 @@ def main(
     likeness = report["hair"]
     rejected = ", ".join(f"{count:,} {reason}" for reason, count in report["rejected"].items())
     print(f"{report['pairs']:,} pairs of {report['faces']:,} faces; left out: {rejected}")
-    for what, unit, name in (("degree", "deg", YAW), (f"L* of {LIGHT}", "L*", LIGHT))[: 2 if max_light_gap else 1]:
+    told = [("degree", "deg", YAW), (f"L* of {LIGHT}", "L*", LIGHT)] if max_light_gap else [("degree", "deg", YAW)]
+    for what, unit, name in told:
         gap = report[f"{name}_gap"]
         print(f"of 1 {what} asked {gap['slope']:.2f} were measured, mean error {gap['mae']:.1f} {unit}")
     print(f"{likeness['nearer_than_strangers']:.1%} have hair more alike than the 5 % most alike of strangers")
@@ -131,11 +131,12 @@ def make_pairs(
         raise ValueError(f"--max-light-gap is {max_light_gap}, but it is a lightness from 0 to 50")
     if not 0 < max_yaw_gap < 90:
         raise ValueError(f"--max-yaw-gap is {max_yaw_gap}, but it is an angle above 0 and below 90 degrees")
-    for name in (YAW, LIGHT)[: 2 if max_light_gap else 1]:
+    wanted = [YAW, LIGHT] if max_light_gap else [YAW]
+    for name in wanted:
         if not (directions / f"{name}.json").is_file():
             raise FileNotFoundError(
                 f"--directions {directions} has no {name}.json: give a folder of `python -m directions.fit` "
-                f"--attributes {YAW}{',' + LIGHT if max_light_gap else ''}"
+                f"--attributes {','.join(wanted)}"
             )
     scorer = scorer or Scorer()
     if max_light_gap and LIGHT not in MEASURED:
@@ -203,8 +204,8 @@ def pair_up(
     def sources(rows: np.ndarray) -> np.ndarray:
         return moved(sample.w[rows], moves, [gap[rows] for gap in gaps.values()])
 
-    paths = _write_shards(shards, sample, out, sources, gaps, strangers, made_by, tools, mask)
-    if not all(_done(own, mask) for own in paths):
+    paths = write_shards(shards, sample, out, sources, gaps, strangers, made_by, tools, mask)
+    if not all(done(own, mask) for own in paths):
         return None
     columns = [read_arrays(checked) for _, checked, _ in paths]
     checked = {name: np.concatenate([part[name] for part in columns]) for name in columns[0]}
@@ -234,73 +235,6 @@ def moved(w: np.ndarray, moves: list[Move], gaps: list[np.ndarray]) -> np.ndarra
         lengths = move.direction.length_to(w, move.direction.estimate(w) + gap)
         w = w + lengths[:, None] * move.direction.vector
     return w.astype(np.float32)
-
-
-Paths = tuple[Path, Path, Path]  # of a shard's pairs, of what was checked on them, of their masks
-
-
-def _done(paths: Paths, mask: Callable | None) -> bool:
-    """Whether all files of a shard are there."""
-    return all(path.exists() for path in (paths if mask else paths[:2]))
-
-
-def _write_shards(
-    shards: Shards,
-    sample: MeasuredFaces,
-    out: Path,
-    sources: Callable[[np.ndarray], np.ndarray],
-    gaps: Columns,
-    strangers: float,
-    made_by: dict[str, Any],
-    tools: Instruments,
-    mask: Callable[[np.ndarray], Columns] | None,
-) -> list[Paths]:
-    """Writes the pairs of every shard of this process that has none; returns the paths of all shards' files.
-
-    `gaps`: {attribute: (N,) asked change of every face}.
-    """
-    sweep_temporaries(out)
-    names = [path.stem[6:] for path in shards.paths]
-    paths: list[Paths] = [
-        (out / f"pairs-{name}.h5", out / f"checked-{name}.h5", out / f"masks-{name}.h5") for name in names
-    ]
-    for own in paths:
-        for path in own:
-            if path.exists() and any(read_attrs(path).get(name) != value for name, value in made_by.items()):
-                raise ValueError(f"{path} was made with other settings: delete its folder or give another --out")
-    rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-    for k, own in enumerate(Progress(paths, unit="shard", desc="pairs", disable=rank > 0)):
-        if k % world != rank or _done(own, mask):
-            continue
-        rows = np.arange(int(shards.starts[k]), int(shards.starts[k + 1]))
-        w_hair = sources(rows)
-        checked = check_pairs(shards, rows, w_hair, {name: gaps[name][rows] for name in gaps}, sample, strangers, tools)
-        good = checked["verdict"] == GOOD
-        pairs: dict[str, Any] = {
-            "seed": sample.seeds[rows][good],
-            "w_face": sample.w[rows][good],
-            "w_hair": w_hair[good],
-        } | {f"{name}_gap": gap[rows][good].astype(np.float32) for name, gap in gaps.items()}
-        if mask is not None:
-            drawn = _masks(shards, rows[good], w_hair[good], tools, mask)
-            write_arrays(own[2], {"seed": pairs["seed"], **drawn}, made_by | {"size": shards.images([0]).shape[1]})
-        write_arrays(own[1], {"seed": sample.seeds[rows], **checked}, made_by)
-        write_arrays(own[0], pairs, made_by | {f"unit_{name}_gap": MEASURED[name].unit for name in gaps})
-    return paths
-
-
-def _masks(
-    shards: Shards, rows: np.ndarray, w_hair: np.ndarray, tools: Instruments, mask: Callable[[np.ndarray], Columns]
-) -> Columns:
-    """{"hair", "inner": (N, 2, bytes) uint8} of the faces and of their hair sources."""
-    parts: list[Columns] = []
-    for start in range(0, len(rows), BLOCK):
-        sides = (shards.images(rows[start : start + BLOCK]), tools.render(w_hair[start : start + BLOCK]))
-        face, hair = (mask(side) for side in sides)
-        parts.append({name: np.stack([face[name], hair[name]], axis=1) for name in face})
-    width = -(-(shards.images([0]).shape[1] ** 2) // 8)
-    none = np.zeros((0, 2, width), np.uint8)
-    return {name: np.concatenate([part[name] for part in parts] or [none]) for name in ("hair", "inner")}
 
 
 if __name__ == "__main__":

@@ -3,9 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
-from benchmarks.edits import Unseen
 from benchmarks.turning import (
     CONDITIONAL,
     PLAIN,
@@ -20,23 +18,7 @@ from benchmarks.turning import (
     truly_turned,
     verdict,
 )
-from directions.fitting import fit_direction
 from directions.instruments import Instruments
-from directions.spaces import in_w
-from directions.vectors import edit_vector
-from tests.directions.conftest import PlainWorld
-
-
-@pytest.fixture(scope="module")
-def world():
-    plain = PlainWorld()
-    sample = plain.faces(600)
-    direction = fit_direction(sample, "yaw", plain.tools, keep=[], way="covariance")[0]
-    held = np.stack([slope for name, slope in plain.slopes.items() if name != "yaw"])
-    conditional = replace(direction, vector=edit_vector(sample.w, direction.normal, held)[0])
-    codes = sample.w[:40]
-    ways = {PLAIN: direction, CONDITIONAL: conditional}
-    return plain, sample, ways, Unseen(in_w(sample, plain.render).space, codes, codes)
 
 
 def test_a_direction_that_holds_hair_keeps_it_better_than_random_steps_as_long(world):
