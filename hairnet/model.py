@@ -97,8 +97,9 @@ class HairNet:
         if face_points is None and corrections and self.config.get("split") != LANDMARKS:
             face_points = find_points(face)
         ws = self.decode(self.encode_face(face, face_points), self.encode_hair(hair, hair_points))
-        # the result's face lies where the face donor's does
-        return self.corrected(ws, placed_at(face_points, face.shape[-1], self.generator.resolution), corrections)
+        if face_points is not None:  # the result's face lies where the face donor's does
+            face_points = placed_at(face_points, face.shape[-1], self.generator.resolution)
+        return self.corrected(ws, face_points, corrections)
 
     @torch.no_grad()
     def pictures(self, ws: Tensor) -> Tensor:

@@ -34,9 +34,9 @@ def template_points(count: int, size: int) -> np.ndarray:
     return np.repeat(TEMPLATE[None] * size - 0.5, count, axis=0)
 
 
-def placed_at(points: np.ndarray | None, size: int, other: int) -> np.ndarray | None:
-    """Points (N,5,2) in pixels of crops of side `size` -> in those of side `other`; None stays None."""
-    return None if points is None else ((np.asarray(points) + 0.5) * (other / size) - 0.5).astype(np.float32)
+def placed_at(points: np.ndarray, size: int, other: int) -> np.ndarray:
+    """Points (N,5,2) in pixels of crops of side `size` -> float64, in those of crops of side `other`."""
+    return (np.asarray(points, np.float64) + 0.5) * (other / size) - 0.5
 
 
 def find_points(images: Tensor) -> np.ndarray:
@@ -51,7 +51,7 @@ def masks_of(points: np.ndarray, size: int, raised: float = 0.0) -> Tensor:
     `raised`: eye distances by which its edge lies above the brows' hull. Drawn at MASK_SIDE whatever the crop's size:
     their edge is blurred anyway, and they are kept for all pictures.
     """
-    placed = (np.asarray(points, np.float64) + 0.5) * (MASK_SIDE / size) - 0.5
+    placed = placed_at(points, size, MASK_SIDE)
     return torch.from_numpy(np.stack([inner_face(p, MASK_SIDE, raised) for p in placed]).astype(np.float32))[:, None]
 
 
