@@ -27,8 +27,11 @@ class Page:
 
     @property
     def files(self) -> list[Path]:
-        """What it has stored, its own folders left out."""
-        return sorted(path for path in self.temporary.rglob("*") if path.is_file())
+        """What it has stored, its own folders left out.
+
+        os.walk, as the page deletes folders while they are listed: what goes meanwhile is passed over, where rglob raises.
+        """
+        return sorted(Path(folder, name) for folder, _, names in os.walk(self.temporary) for name in names)
 
     @property
     def memory(self) -> int:
