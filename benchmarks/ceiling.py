@@ -25,17 +25,9 @@ from evaluation.retrieval import FIRST_SEED
 from faces import load_embedder
 from recipes import factors
 from synth import latents, load_generator
-from synth.layers import normalise_second_moment
 
 ROWS = 64  # pictures per pass
 HAIR = [number for number, name in enumerate(factors.NAMES) if name.startswith(("hair.", "cut."))]
-
-
-def with_hair_of(face: Tensor, hair: Tensor) -> Tensor:
-    """Latents (N, z_dim) of faces and of hair donors -> latents of those faces with that hair."""
-    turned, donor = (normalise_second_moment(z) @ factors.rotation() for z in (face, hair))
-    turned[:, HAIR] = donor[:, HAIR]
-    return turned @ factors.rotation().T
 
 
 @torch.inference_mode()
@@ -62,7 +54,7 @@ def main(
         raise ValueError(f"--queries is {queries}: give 1 to {gallery // 2}, half of the gallery")
     generator, embed = load_generator("builtin", "cpu"), load_embedder("builtin", device="cpu")
     z = latents(range(FIRST_SEED, FIRST_SEED + gallery), generator.z_dim)
-    exchanged = with_hair_of(z[:queries], z[queries : 2 * queries])
+    exchanged = factors.exchanged(z[:queries], z[queries : 2 * queries], HAIR)
     faces, results = (embedded(part, generator, embed, psi) for part in (z, exchanged))
     ranks = np.asarray(rank_of_mate(results, faces, np.arange(queries)))
     figures = {"gallery": gallery, "queries": queries, "rank_1": float((ranks == 1).mean()),

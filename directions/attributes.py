@@ -42,7 +42,8 @@ MEASURED = {
     "glasses": Attribute("% of image area", face.glasses, "area of the glasses"),
     "skin_lightness": Attribute("CIE L*", face.skin_lightness, "mean lightness of face and nose"),
 }
-ATTRIBUTES = ("yaw", "hair_length", "hair_volume", "hair_lightness")  # which get a direction unless others are asked
+# which get a direction unless others are asked
+ATTRIBUTES = ("yaw", "pitch", "hair_length", "hair_volume", "hair_lightness")
 OF_HAIR = (*(name for name in MEASURED if name.startswith("hair_")), "baldness")
 # What has to stay the same within a pair: the turn of the head changes the texture and the fringe that one sees.
 HAIR_ATTRIBUTES = ("hair_length", "hair_volume", "hair_lightness", "hair_greyness", "hair_fringe")

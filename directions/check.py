@@ -23,7 +23,7 @@ from directions.pictures import caption, strip
 # by their number in checked-00000.h5
 VERDICTS = ("good", "without a face", "turned otherwise", "with other hair", "lit otherwise")
 GOOD, FACELESS, ASTRAY, OTHER_HAIR, LIT = range(5)
-MOST_ASTRAY = 15.0  # degrees between the gap asked and the gap measured: three times the detector's own error
+MOST_ASTRAY = {"yaw": 15.0, "pitch": 6.0}  # degrees between gaps asked and measured: three times a detector's own error
 MOST_UNLIT = 6.0  # CIE L* between the change of light asked and that measured: likewise three times what is usual, 2.0
 STRANGERS = 1000  # faces, each compared with each
 NEAREST = 0.95  # share of strangers that a pair's hair has to beat
@@ -52,7 +52,7 @@ def check_pairs(
     """Columns of (N,) pairs: verdict uint8; yaw_gap, yaw_gap_measured, hair_cosine and the drift of hair attributes.
 
     `rows` of the shards are the faces, `w_hair` (N, w_dim) their hair sources, `asked` {"yaw": (N,) degrees} and, where
-    the light changes too, {light's attribute: (N,) CIE L*}, which then has columns as yaw has.
+    they change too, {"pitch": (N,) degrees} and {light's attribute: (N,) CIE L*}, which then have columns as yaw has.
     """
     blocks = []
     for start in range(0, len(rows), BLOCK):
@@ -66,24 +66,31 @@ def check_pairs(
     columns: Columns = {}
     for name, gaps in asked.items():
         columns |= {f"{name}_gap": gaps, f"{name}_gap_measured": found.pop(name)}
-    astray, *unlit = (np.abs(columns[f"{name}_gap_measured"] - gaps) for name, gaps in asked.items())
-    doubts = [~np.isfinite(astray), astray > MOST_ASTRAY, found["hair_cosine"] < strangers]
-    doubts += [~(error <= MOST_UNLIT) for error in unlit]  # also where a side of the face shows no skin to measure
+    error = {name: np.abs(columns[f"{name}_gap_measured"] - gaps) for name, gaps in asked.items()}
+    astray = [error[name] > most for name, most in MOST_ASTRAY.items() if name in asked]
+    unlit = [~(error[name] <= MOST_UNLIT) for name in lights(asked)]  # also where a side of the face shows no skin
+    doubts = [~np.isfinite(error["yaw"]), np.any(astray, axis=0), found["hair_cosine"] < strangers]
+    doubts += unlit
     verdict = np.select(doubts, [np.uint8(reason) for reason in reasons(asked)], np.uint8(GOOD))
     columns["hair_cosine"] = found.pop("hair_cosine")
     columns |= {f"{name}_change": change for name, change in found.items()}
     return {"verdict": verdict.astype(np.uint8)} | {name: column.astype(np.float32) for name, column in columns.items()}
 
 
+def lights(asked: Collection[str]) -> list[str]:
+    """The attribute of light among those that were to change, if any: what is not a turn of the head."""
+    return [name for name in asked if name not in MOST_ASTRAY]
+
+
 def reasons(asked: Collection[str]) -> list[int]:
     """Verdicts other than good that pairs can have which were asked for a change of these attributes."""
-    return [FACELESS, ASTRAY, OTHER_HAIR, LIT][: 2 + len(asked)]
+    return [FACELESS, ASTRAY, OTHER_HAIR, *(LIT for _ in lights(asked))]
 
 
 def summary(checked: Columns, sample: MeasuredFaces, strangers: float, asked: Collection[str]) -> dict[str, Any]:
     """How many pairs are good and why others are not; achieved gaps, likeness and drift of the hair of all pairs.
 
-    `asked`: the attributes that were to change, yaw and perhaps one of light.
+    `asked`: the attributes that were to change: yaw, perhaps pitch, perhaps one of light.
 
     The drift of an attribute is the root mean square of its difference within a pair, in SD of all faces, beside the
     same between unrelated faces; `mean_sd` is its mean, and `mean_sd_per_40_deg` how much of it goes with the turn.

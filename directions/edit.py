@@ -53,7 +53,7 @@ def main(
 
     Args:
         seed: of the face
-        attribute: name of a direction; shipped are yaw, hair_length, hair_volume and hair_lightness
+        attribute: name of a direction; shipped are yaw, pitch, hair_length, hair_volume and hair_lightness
         to: values to move to, in the attribute's unit, with commas between them: -30,-15,0,15,30 degrees
         by: amounts to move by, in the attribute's unit, instead of --to
         generator: "builtin" or a checkpoint

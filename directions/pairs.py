@@ -1,7 +1,8 @@
 """Pairs for training: a face, and its hair seen from another side: `python -m directions.pairs runs/x/faces`.
 
-The hair source of a face is the face itself, turned in the latent space by a random angle along the direction of yaw,
-which holds everything else that is measured fixed. So the hair is the same, and the head does not lie as the face does.
+The hair source of a face is the face itself, turned in the latent space by random angles along the directions of yaw
+and pitch, which hold everything else that is measured fixed. So the hair is the same, and the head does not lie as the
+face does: how it is held can only be read from the face.
 Every pair is rendered and looked at; those that contradict this are left out, and counted by their reason.
 
 `pairs-00017.h5` belongs to `shard-00017.h5` and holds, one row per face with a good pair, in the shard's order,
@@ -9,6 +10,7 @@ Every pair is rendered and looked at; those that contradict this are left out, a
     w_face   (N, w_dim) float32    as in the shard
     w_hair   (N, w_dim) float32    the same hair, turned by yaw_gap
     yaw_gap  (N,) float32          degrees, positive: the hair source is turned to the image's right
+    pitch_gap (N,) float32         degrees, positive: it is bent further down; not with --max-pitch-gap 0
     light_side_gap  (N,) float32   CIE L*, only with --max-light-gap: so much more light comes from the image's right
 and with --masks true `masks-00017.h5`, for trainings of your own, a row for each of these pairs,
     hair, inner  (N, 2, ceil(S * S / 8)) uint8   masks of hair and inner face in face and hair source, at S px,
@@ -31,7 +33,7 @@ from data.files import check_folder_place, write_json
 from data.images import write_image
 from data.shards import Shards, read_arrays
 from directions.attributes import MEASURED
-from directions.check import MOST_UNLIT, nearest_strangers, picture, summary
+from directions.check import MOST_UNLIT, lights, nearest_strangers, picture, summary
 from directions.direction import Direction, fingerprint, load_direction
 from directions.instruments import Columns, Instruments
 from directions.likeness import Describer
@@ -42,7 +44,7 @@ from directions.scorer import Scorer
 
 REPORT, PICTURE = "report.json", "pairs.png"
 STREAM = 1  # first of the gaps' own random streams: the seed alone has drawn z
-YAW, LIGHT = "yaw", "light_side"
+YAW, PITCH, LIGHT = "yaw", "pitch", "light_side"
 
 
 def main(
@@ -51,6 +53,7 @@ def main(
     directions: Path | None = None,
     out: Path | None = None,
     max_yaw_gap: float = 40.0,
+    max_pitch_gap: float = 5.0,
     max_light_gap: float = 0.0,
     masks: bool = False,
     generator: str = "builtin",
@@ -72,6 +75,8 @@ def main(
         directions: folder that directions.fit has written; None: "directions" beside the folder of faces
         out: folder for the pairs; None: "pairs" beside the folder of faces
         max_yaw_gap: largest angle between face and hair source in degrees, above 0 and below 90
+        max_pitch_gap: largest angle between them up or down in degrees, below 45; --directions has to have pitch.json;
+            0: none
         max_light_gap: largest change of light_side in CIE L*; --directions has to have light_side.json, and --own what
             measures it, directions/more/light_side.py; 0: none
         masks: also stores masks of hair and inner face, in masks-00000.h5: one more pass of parser and pose over all
@@ -90,6 +95,7 @@ def main(
         directions or faces.parent / "directions",
         out or faces.parent / "pairs",
         max_yaw_gap=max_yaw_gap,
+        max_pitch_gap=max_pitch_gap,
         max_light_gap=max_light_gap,
         masks=masks,
         generator=generator,
@@ -104,10 +110,9 @@ def main(
     likeness = report["hair"]
     rejected = ", ".join(f"{count:,} {reason}" for reason, count in report["rejected"].items())
     print(f"{report['pairs']:,} pairs of {report['faces']:,} faces; left out: {rejected}")
-    told = [("degree", "deg", YAW), (f"L* of {LIGHT}", "L*", LIGHT)] if max_light_gap else [("degree", "deg", YAW)]
-    for what, unit, name in told:
-        gap = report[f"{name}_gap"]
-        print(f"of 1 {what} asked {gap['slope']:.2f} were measured, mean error {gap['mae']:.1f} {unit}")
+    for name, unit in ((YAW, "degree"), (PITCH, "degree"), (LIGHT, "L*")):
+        if gap := report.get(f"{name}_gap"):
+            print(f"{name}: of 1 {unit} asked {gap['slope']:.2f} were measured, mean error {gap['mae']:.1f}")
     print(f"{likeness['nearer_than_strangers']:.1%} have hair more alike than the 5 % most alike of strangers")
     for name, drift in report["drift"].items():
         print(f"{name}: {drift['rms_sd']:.2f} SD apart within pairs, {drift['unrelated_rms_sd']:.2f} SD between faces")
@@ -118,6 +123,7 @@ def make_pairs(
     directions: Path,
     out: Path,
     max_yaw_gap: float = 40.0,
+    max_pitch_gap: float = 5.0,
     max_light_gap: float = 0.0,
     masks: bool = False,
     generator: str = "builtin",
@@ -131,12 +137,16 @@ def make_pairs(
         raise ValueError(f"--max-light-gap is {max_light_gap}, but it is a lightness from 0 to 50")
     if not 0 < max_yaw_gap < 90:
         raise ValueError(f"--max-yaw-gap is {max_yaw_gap}, but it is an angle above 0 and below 90 degrees")
-    wanted = [YAW, LIGHT] if max_light_gap else [YAW]
+    if not 0 <= max_pitch_gap < 45:
+        raise ValueError(f"--max-pitch-gap is {max_pitch_gap}, but it is an angle from 0 to below 45 degrees")
+    gaps = {YAW: max_yaw_gap, PITCH: max_pitch_gap, LIGHT: max_light_gap}
+    wanted = {name: most for name, most in gaps.items() if most}
     for name in wanted:
         if not (directions / f"{name}.json").is_file():
+            without = "" if name == YAW else f", or --max-{name.split('_')[0]}-gap 0"
             raise FileNotFoundError(
                 f"--directions {directions} has no {name}.json: give a folder of `python -m directions.fit` "
-                f"--attributes {','.join(wanted)}"
+                f"--attributes {','.join(wanted)}{without}"
             )
     scorer = scorer or Scorer()
     if max_light_gap and LIGHT not in MEASURED:
@@ -144,9 +154,7 @@ def make_pairs(
     check_folder_place(out)
     shards = Shards(faces)
     sample, network, render = open_faces(shards, generator, scorer, device)
-    moves = [Move(load_direction(directions / "yaw.json", network), max_yaw_gap)]
-    if max_light_gap:
-        moves.append(Move(load_direction(directions / f"{LIGHT}.json", network), max_light_gap))
+    moves = [Move(load_direction(directions / f"{name}.json", network), most) for name, most in wanted.items()]
     if any(move.direction.space != "W" for move in moves):
         raise ValueError(
             f"--directions {directions} has directions in other spaces than W, but a pair is two w: fit in W"
@@ -163,6 +171,11 @@ class Move:
 
     direction: Direction
     most: float
+
+    @property
+    def name(self) -> str:
+        """As flags call it: yaw, pitch or light."""
+        return "light" if lights([self.direction.attribute]) else self.direction.attribute
 
     @property
     def reach(self) -> tuple[float, float]:
@@ -194,11 +207,11 @@ def pair_up(
         "generator_sha256": sample.generator,
         "direction_sha256": "".join(fingerprint(move.direction) for move in moves),
         "hair_sha256": judge,
-        "max_yaw_gap": float(moves[0].most),
-        "max_light_gap": float(moves[1].most) if len(moves) > 1 else 0.0,
+        **dict.fromkeys((f"max_{name}_gap" for name in (YAW, PITCH, "light")), 0.0),
+        **{f"max_{move.name}_gap": float(move.most) for move in moves},
         "psi": sample.psi,
     } | {name: value for name, value in sample.scorer.items() if not name.startswith("version_")}
-    if len(moves) > 1:
+    if lights(gaps):
         made_by["light_tolerance"] = MOST_UNLIT
 
     def sources(rows: np.ndarray) -> np.ndarray:

@@ -20,18 +20,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from data.command import run
-from data.files import check_folder_place
+from data.files import check_folder_place, sha256
 from data.progress import Progress
 from data.weights import load_network as read_network
+from data.weights import resolve
 from data.world import device_of, join_world, leave_world, world_size
 from hairnet.judges import JudgeFiles
 from hairnet.lesson import Lesson
 from hairnet.logs import Log, require_tensorboard
-from hairnet.model import save_hairnet
-from hairnet.network import new_network
+from hairnet.model import load_network, save_hairnet
+from hairnet.network import Network, arch_of, new_network
 from hairnet.persons import exchanged
 from hairnet.recipe import Recipe, recipe_for
 from hairnet.response import response_units
@@ -67,6 +68,7 @@ def main(
     batch: int | None = None,
     lr: float | None = None,
     seed: int = 0,
+    start: str | None = None,
     amp: bool | None = None,
     fp16: bool = False,
     tensorboard: bool = False,
@@ -98,6 +100,8 @@ def main(
         batch: pairs per step, over all processes together; left out: the preset's
         lr: largest learning rate, reached after the warm-up; left out: the preset's
         seed: of the first weights, the order of the pairs and the blemishes put on the inputs
+        start: network to go on from, "builtin" or a file, of the same architecture and generator; left out: random
+            weights
         amp: compute in bfloat16; left out: where the processor has it
         fp16: compute in float16 with a scaled loss instead: for CUDA devices that have no bfloat16
         tensorboard: write events for TensorBoard, too, into the folder tensorboard of `out`
@@ -118,7 +122,7 @@ def main(
     rank, world = join_world("nccl" if place.type == "cuda" else "gloo")
     try:
         train(pairs, out, recipe, generator, identity, hair, parser, checkpoint_every, str(place), rank, world,
-              perceptual, tensorboard)  # fmt: skip
+              perceptual, tensorboard, start)  # fmt: skip
     finally:
         leave_world()
 
@@ -137,6 +141,7 @@ def train(
     world: int = 1,
     perceptual: str = "none",
     tensorboard: bool = False,
+    start: str | Path | None = None,
 ) -> None:
     """Trains as `recipe` says, in this process of `world`; the other arguments are those of `main`."""
     judge_files = JudgeFiles.find(identity, hair, parser, perceptual)
@@ -148,8 +153,12 @@ def train(
         **judge_files.digests(),
         "pairs": w.shape[1],
         "pairs_sha256": hashlib.sha256(w.numpy().tobytes()).hexdigest(),
-        "command": command_of(recipe, perceptual, generator=generator, identity=identity, hair=hair, parser=parser),
+        "command": command_of(
+            recipe, perceptual, start, generator=generator, identity=identity, hair=hair, parser=parser
+        ),
     }
+    if start is not None:
+        settings["start_sha256"] = sha256(resolve(start, "hairnet"))
     if is_done(out / NETWORK, settings):
         print(f"{out / NETWORK} is trained already: nothing to do", flush=True)
         return
@@ -158,15 +167,10 @@ def train(
             f"--pairs {pairs} holds {w.shape[1]} pairs: a batch of {recipe.plan.batch} and {recipe.held_out} for "
             "validation need more, so make more pairs or give a smaller --batch"
         )
+    network = first_network(recipe, G, w) if start is None else network_of(start, generator, recipe, G)
+    network = network.to(device)
     judges = judge_files.load(device)
     out.mkdir(parents=True, exist_ok=True)
-
-    torch.manual_seed(recipe.seed)
-    sizes = {"num_ws": G.num_ws, "w_dim": G.w_dim} | recipe.network
-    if recipe.arch == "subrtova":
-        sizes["size"] = min(SIZE, G.resolution)
-    network = new_network(recipe.arch, sizes).to(device)
-    network.start_from(w.flatten(0, 1).to(device), G.w_avg)
     ema = copy.deepcopy(network).eval().requires_grad_(False)
     if world > 1:
         share_statistics(network)
@@ -231,6 +235,30 @@ def train(
     print(f"{out / NETWORK} trained; held-out pairs: " + ", ".join(f"{k} {x:.3f}" for k, x in figures.items()))
 
 
+def first_network(recipe: Recipe, generator: Any, w: Tensor) -> Network:
+    """Random weights of the recipe's seed, around the mean of samples w (2, N, w_dim)."""
+    torch.manual_seed(recipe.seed)
+    network = new_network(recipe.arch, sizes_of(recipe, generator))
+    network.start_from(w.flatten(0, 1), generator.w_avg.cpu())
+    return network
+
+
+def network_of(start: str | Path, named: str, recipe: Recipe, generator: Any) -> Network:
+    """A trained network to go on from; ValueError when it is no network of this recipe and of the generator `named`."""
+    known = load_network(start, "cpu", named).network
+    with torch.device("meta"):
+        wanted = new_network(recipe.arch, sizes_of(recipe, generator))
+    if (arch_of(known), known.config) != (recipe.arch, wanted.config):
+        raise ValueError(f"--start {start} is a network of another architecture: leave it out, or train one like it")
+    return known.float().requires_grad_(True)
+
+
+def sizes_of(recipe: Recipe, generator: Any) -> dict[str, Any]:
+    """Fields of the network's config: the generator's, and those that the recipe changes."""
+    sizes = {"num_ws": generator.num_ws, "w_dim": generator.w_dim} | recipe.network
+    return sizes | ({"size": min(SIZE, generator.resolution)} if recipe.arch == "subrtova" else {})
+
+
 def is_done(path: Path, settings: dict[str, Any]) -> bool:
     """Whether this very training has been finished; ValueError when `path` came from another one."""
     if not path.exists():
@@ -250,7 +278,7 @@ def has_bfloat16(device: torch.device) -> bool:
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
-def command_of(recipe: Recipe, perceptual: str, **networks: str) -> str:
+def command_of(recipe: Recipe, perceptual: str, start: str | Path | None, **networks: str) -> str:
     """The command of a training, without the places of its pairs and its output; `networks` by flag."""
     flags = {"preset": recipe.preset, **networks, "steps": recipe.steps, "batch": recipe.plan.batch, "lr": recipe.lr}
     flags |= {"seed": recipe.seed, "amp": str(recipe.amp).lower()}
@@ -262,6 +290,7 @@ def command_of(recipe: Recipe, perceptual: str, **networks: str) -> str:
         "mirrored": plan.mirrored,
         "curriculum": plan.widening / recipe.steps,
         "fp16": "true" if recipe.fp16 else "",
+        "start": start or "",
     }
     flags |= {name: value for name, value in options.items() if value}
     return "python -m hairnet.train " + " ".join(f"--{name} {value}" for name, value in flags.items())

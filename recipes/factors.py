@@ -74,6 +74,13 @@ def unit_factors(z: Tensor) -> Tensor:
     return 0.5 * (1 + torch.erf(turned / math.sqrt(2)))
 
 
+def exchanged(z: Tensor, donor: Tensor, columns: list[int]) -> Tensor:
+    """Latents (N, Z_DIM) -> latents of the same heads but for the factors of these columns, which are the donors'."""
+    turned, other = (normalise_second_moment(x.float()) @ rotation() for x in (z, donor))
+    turned[:, columns] = other[:, columns]
+    return turned @ rotation().T
+
+
 def code(z: Tensor) -> Tensor:
     """`(N, Z_DIM)` -> `(N, CODE_DIM)`: what W shall hold.
 

@@ -1,22 +1,25 @@
 """Makes the built-in embedders: renders in, one network of `data/weights/` out.
 
-    python -m recipes.renders --set people --out runs/renders/people    # 0.05 s per render and core
+    python -m recipes.renders --set people --out runs/renders/people    # 0.04 s per render and core
+    python -m recipes.generated_people --out runs/renders/generated-people
     python -m recipes.identity --kind embedder                          # who it is; only ever scores
     python -m recipes.identity --kind embedder-loss                     # who it is; for losses
     python -m recipes.renders --set wigs --out runs/renders/wigs
     python -m recipes.identity --kind hair                              # which hair it wears: 20 minutes of a core
 
 The two identity networks differ in architecture (faces.identity), in the persons they are trained on (even and odd
-numbers), in seed and in the order of what they see: what pleases the one need not please the other. Classes are persons
-or hairstyles. First a network learns to read what a class is, which only renders can tell: of a person the factors
-that it was drawn from, of a hairstyle how it looks on a mannequin (what a factor does to hair depends on its style, so
-that most of them cannot be read from a picture at all). Then ArcFace's loss (Deng, Guo, Xue, Zafeiriou, CVPR 2019,
-eq. 3) makes of them an angle that tells classes apart.
+numbers), in seed and in the order of what they see: what pleases the one need not please the other. Besides renders
+they see people of the built-in generator, each under all kinds of hair, so that in its pictures, too, they look at the
+face alone. Classes are persons or hairstyles. First a network learns to read what a class is, which only renders and
+latents can tell: of a person the factors that it was drawn from, of a hairstyle how it looks on a mannequin (what a
+factor does to hair depends on its style, so that most of them cannot be read from a picture at all). Then ArcFace's
+loss (Deng, Guo, Xue, Zafeiriou, CVPR 2019, eq. 3) makes of them an angle that tells classes apart.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -32,10 +35,12 @@ from data.shards import read_attrs, shard_path
 from data.weights import WEIGHTS
 from faces.identity import INNER, WHOLE, Embedder, new_embedder
 from recipes import augment
+from recipes.factors import head, unit_factors
 from recipes.figures import embeddings, retrieval_figures
+from recipes.generated_people import load_people, person_latents
 from recipes.renders import HAIR_SEEDS, load_set
 from recipes.training import Schedule, batches_of, check_network_name, keep, train
-from synth.heads import FACTOR_NAMES, Head, style_name
+from synth.heads import FACTOR_NAMES, Head, Identity, style_name
 
 HELD_OUT = 0.05  # share of the classes, the last ones, that the training never sees
 FACTORS = 10.0  # weight of the factors' mean squared error (in variances) against ArcFace's loss
@@ -55,12 +60,13 @@ class Kind:
     seed: int
     steps: int  # of the shipped network
     facts: str = "factors"  # what it first learns to read
+    generated: bool = True  # whether it also sees people of the built-in generator
 
 
 KINDS = {
     "embedder": Kind("residual", INNER, "person", slice(0, None, 2), 11, 2600),
     "embedder-loss": Kind("depthwise", INNER, "person", slice(1, None, 2), 22, 2000),
-    "hair": Kind("residual", WHOLE, "hair", slice(None), 33, 4500, "looks"),
+    "hair": Kind("residual", WHOLE, "hair", slice(None), 33, 4500, "looks", generated=False),
 }
 
 
@@ -90,15 +96,13 @@ class ArcFace(nn.Module):
         return F.cross_entropy(self.logits(vectors, classes, self.margin), classes)
 
 
-def factors_of(persons: np.ndarray, first: int) -> Tensor:
-    """(C, F) factors of the persons of these numbers, each of mean 0 and variance 1."""
-    drawn = [Head.sample(first + int(k)).identity for k in persons]
-    table = np.array([[getattr(one, name) for name in FACTOR_NAMES["identity"]] for one in drawn], np.float32)
-    return standardised(torch.from_numpy(table))
+def factors_of(persons: Iterable[Identity]) -> Tensor:
+    """(C, F) factors of persons."""
+    return torch.tensor([[getattr(one, name) for name in FACTOR_NAMES["identity"]] for one in persons])
 
 
 def looks_of(hairs: np.ndarray, wigs: Path) -> Tensor:
-    """(C, F) how the hairstyles of these numbers look, each column of mean 0 and variance 1.
+    """(C, F) how the hairstyles of these numbers look.
 
     Columns: which style it is (one-hot), its colours' factors, and the LOOKS principal components of its pictures on
     the mannequin: opacity and colour of the hair at LOOK_SIDE x LOOK_SIDE places of every view.
@@ -116,7 +120,7 @@ def looks_of(hairs: np.ndarray, wigs: Path) -> Tensor:
     names = np.array([style_name(one.style) for one in drawn])
     styles = torch.from_numpy(names[:, None] == np.unique(names)).float()
     colours = torch.tensor([[getattr(one, name) for name in COLOURS] for one in drawn])
-    return standardised(torch.cat([styles, colours, centred @ directions], 1))[torch.from_numpy(hairs)]
+    return torch.cat([styles, colours, centred @ directions], 1)[torch.from_numpy(hairs)]
 
 
 def standardised(table: Tensor) -> Tensor:
@@ -136,26 +140,77 @@ def changed(x: Tensor, g: Generator) -> Tensor:
     return augment.compressed(augment.noisy(x, g, share=0.25, most=0.05), g, share=0.1)
 
 
+@dataclass(frozen=True)
+class Classes:
+    """Pictures by what they show: images (N, S, S, 3) uint8, `which` (N,) of the C classes, facts (C, F) of each."""
+
+    images: np.ndarray
+    which: np.ndarray
+    facts: Tensor
+
+    def __add__(self, other: Classes) -> Classes:
+        """Both, as classes beside each other."""
+        which = np.concatenate([self.which, len(self.facts) + other.which])
+        return Classes(np.concatenate([self.images, other.images]), which, torch.cat([self.facts, other.facts]))
+
+
+def known_of(names: np.ndarray) -> np.ndarray:
+    """The classes of these numbers that a training may see: the first ones, at least two."""
+    known = np.unique(names)
+    known = known[: min(len(known) - 2, round(len(known) * (1 - HELD_OUT)))]
+    if len(known) < 2:
+        raise ValueError(f"there are {len(np.unique(names))} classes: training needs at least 4")
+    return known
+
+
+def rendered(kind: Kind, renders: Path, wigs: Path) -> tuple[Classes, Classes]:
+    """The renders that a kind is trained on, and those of classes that are held out; the facts of these are none."""
+    data = load_set(renders, "people", ("image", "person", "hair"))
+    names, persons = data[kind.column], np.unique(data["person"])[kind.persons]
+    seen = np.isin(names, known_of(names))
+    rows = np.flatnonzero(seen & np.isin(data["person"], persons))
+    numbers, which = np.unique(names[rows], return_inverse=True)
+    first = read_attrs(shard_path(renders, 0))["first"]
+    people = kind.column == "person"
+    facts = factors_of(Head.sample(first + int(k)).identity for k in numbers) if people else looks_of(numbers, wigs)
+    others = np.flatnonzero(~seen)
+    return Classes(data["image"][rows], which, facts), Classes(data["image"][others], names[others], torch.empty(0))
+
+
+def generated(kind: Kind, folder: Path) -> tuple[Classes, Classes, dict[str, Any]]:
+    """The same of the built-in generator's people, and how they were made."""
+    data, made = load_people(folder)
+    names = data["person"]
+    known = known_of(names)
+    rows = np.flatnonzero(np.isin(names, known[kind.persons]))
+    numbers, which = np.unique(names[rows], return_inverse=True)
+    units = unit_factors(person_latents(range(int(numbers.max()) + 1), views=1))
+    others = np.flatnonzero(~np.isin(names, known))
+    facts = factors_of(head(units[k]).identity for k in numbers)
+    held_out = Classes(data["image"][others], names[others], torch.empty(0))
+    return Classes(data["image"][rows], which, facts), held_out, made
+
+
 def train_embedder(
-    kind: Kind, renders: Path, wigs: Path, folder: Path, schedule: Schedule
+    kind: Kind, renders: Path, wigs: Path, people: Path, folder: Path, schedule: Schedule
 ) -> tuple[Embedder, dict[str, Any]]:
     """A trained embedder and the record of its making; the training's state lies in `folder`."""
-    data = load_set(renders, "people", ("image", "person", "hair"))
-    names = np.unique(data[kind.column])
-    known = names[: min(len(names) - 2, round(len(names) * (1 - HELD_OUT)))]
-    if len(known) < 2:
-        raise ValueError(f"{renders} shows {len(names)} of {kind.column}: training needs at least 4")
-    persons = np.unique(data["person"])[kind.persons]
-    rows = np.flatnonzero(np.isin(data[kind.column], known) & np.isin(data["person"], persons))
-    seen, classes = np.unique(data[kind.column][rows], return_inverse=True)
-    images, targets = torch.from_numpy(data["image"][rows]), torch.from_numpy(classes)
+    classes, held_out = rendered(kind, renders, wigs)
+    record: dict[str, Any] = {"renders": read_attrs(shard_path(renders, 0))}
+    others = {"held_out": held_out}
+    if kind.generated:
+        more, others["held_out_generated"], record["generated"] = generated(kind, people)
+        sides = classes.images.shape[1], more.images.shape[1]
+        if sides[0] != sides[1]:
+            raise ValueError(f"{renders} has {sides[0]} px, {people} {sides[1]}: give renders of the generator's size")
+        classes += more
+    images, targets = torch.from_numpy(classes.images), torch.from_numpy(classes.which)
+    facts = standardised(classes.facts)
 
     torch.manual_seed(kind.seed + schedule.seed)
     embedder = new_embedder(kind.body, input_size=images.shape[1], window=kind.window)
     embedder = embedder.to(memory_format=torch.channels_last)
-    head = ArcFace(len(seen), embedder.dimensions)
-    first = read_attrs(shard_path(renders, 0))["first"]
-    facts = factors_of(seen, first) if kind.column == "person" else looks_of(seen, wigs)
+    arcface = ArcFace(len(facts), embedder.dimensions)
     reader = nn.Linear(embedder.dimensions, facts.shape[1])
 
     def loss_of(g: Generator, progress: float) -> Tensor:
@@ -165,17 +220,15 @@ def train_embedder(
             vectors = embedder.vectors(x)
         missed = FACTORS * F.mse_loss(reader(vectors), facts[targets[picked]])
         share = min(1.0, max(0.0, (progress - ANGLES_FROM) / (ANGLES_TO - ANGLES_FROM)))
-        return missed + share * head(F.normalize(vectors, dim=1), targets[picked]) if share else missed
+        return missed + share * arcface(F.normalize(vectors, dim=1), targets[picked]) if share else missed
 
-    record: dict[str, Any] = {"seed": schedule.seed, "batch": schedule.batch, "rate": schedule.rate,
-                              "classes": len(seen), "images": len(rows),
-                              "objective": f"{kind.facts}, then ArcFace s=24 m=0.35",
-                              "renders": read_attrs(shard_path(renders, 0))}  # fmt: skip
+    record |= {"seed": schedule.seed, "batch": schedule.batch, "rate": schedule.rate, "classes": len(facts),
+               "images": len(images), "objective": f"{kind.facts}, then ArcFace s=24 m=0.35"}  # fmt: skip
     key = {**record, "steps": schedule.steps, "body": kind.body, "column": kind.column}
-    record |= train(nn.ModuleList([embedder, head, reader]), schedule, loss_of, folder / "state.pt", key)
-    others = np.flatnonzero(~np.isin(data[kind.column], known))
-    vectors = embeddings(embedder, data["image"][others])
-    return embedder, {**record, "held_out": retrieval_figures(vectors, data[kind.column][others])}
+    record |= train(nn.ModuleList([embedder, arcface, reader]), schedule, loss_of, folder / "state.pt", key)
+    return embedder, record | {
+        name: retrieval_figures(embeddings(embedder, one.images), one.which) for name, one in others.items()
+    }
 
 
 def main(
@@ -183,6 +236,7 @@ def main(
     kind: Literal["embedder", "embedder-loss", "hair"],
     renders: Path = Path("runs/renders/people"),
     wigs: Path = Path("runs/renders/wigs"),
+    people: Path = Path("runs/renders/generated-people"),
     out: Path | None = None,
     state: Path | None = None,
     steps: int | None = None,
@@ -197,6 +251,7 @@ def main(
         kind: embedder (scores identities), embedder-loss (for losses) or hair (hair descriptor)
         renders: folder of `python -m recipes.renders --set people`
         wigs: folder of `python -m recipes.renders --set wigs`, for the hair descriptor
+        people: folder of `python -m recipes.generated_people`, for the embedders of faces
         out: the network to write, a .safetensors file (none: the built-in one of this kind)
         state: folder for the training's state (none: runs/recipes/KIND)
         steps: training steps (none: those of the shipped network)
@@ -208,7 +263,8 @@ def main(
     schedule = Schedule(KINDS[kind].steps if steps is None else steps, batch, rate, seed, minutes)
     out = out or WEIGHTS / f"{kind}.safetensors"
     check_network_name(out)
-    embedder, record = train_embedder(KINDS[kind], renders, wigs, state or Path("runs/recipes") / kind, schedule)
+    folder = state or Path("runs/recipes") / kind
+    embedder, record = train_embedder(KINDS[kind], renders, wigs, people, folder, schedule)
     keep(embedder, kind, out, record, "recipes.identity", kind)
 
 

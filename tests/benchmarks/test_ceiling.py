@@ -2,18 +2,18 @@
 
 import torch
 
-from benchmarks.ceiling import HAIR, with_hair_of
+from benchmarks.ceiling import HAIR
 from recipes import factors
 from synth import latents
 
 
 def test_an_exchange_changes_the_hair_s_factors_alone():
     face, hair = latents(range(8), factors.Z_DIM), latents(range(8, 16), factors.Z_DIM)
-    made = factors.unit_factors(with_hair_of(face, hair))
+    made = factors.unit_factors(factors.exchanged(face, hair, HAIR))
     others = [number for number in range(factors.Z_DIM) if number not in HAIR]
-    turned = with_hair_of(face, hair) @ factors.rotation()
-    donor = with_hair_of(hair, hair) @ factors.rotation()
-    own = with_hair_of(face, face) @ factors.rotation()
+    turned = factors.exchanged(face, hair, HAIR) @ factors.rotation()
+    donor = factors.exchanged(hair, hair, HAIR) @ factors.rotation()
+    own = factors.exchanged(face, face, HAIR) @ factors.rotation()
     assert torch.allclose(turned[:, HAIR], donor[:, HAIR], atol=1e-5)
     assert torch.allclose(turned[:, others], own[:, others], atol=1e-5)
     assert len(HAIR) > 5 and made.min() >= 0 and made.max() <= 1
@@ -21,4 +21,5 @@ def test_an_exchange_changes_the_hair_s_factors_alone():
 
 def test_one_s_own_hair_changes_nothing():
     face = latents(range(8), factors.Z_DIM)
-    assert torch.allclose(factors.unit_factors(with_hair_of(face, face)), factors.unit_factors(face), atol=1e-5)
+    same = factors.exchanged(face, face, HAIR)
+    assert torch.allclose(factors.unit_factors(same), factors.unit_factors(face), atol=1e-5)

@@ -112,7 +112,10 @@ def test_gaps_keep_the_yaw_in_range_and_depend_on_the_seed_alone():
     assert np.abs(gaps).mean() > 10
 
 
-@pytest.mark.parametrize("flags", [{"max_yaw_gap": 0}, {"max_yaw_gap": 90}, {"max_light_gap": -1}])
+WRONG = ({"max_yaw_gap": 0}, {"max_yaw_gap": 90}, {"max_pitch_gap": -1}, {"max_light_gap": -1})
+
+
+@pytest.mark.parametrize("flags", WRONG)
 def test_flags_out_of_range_are_refused_in_a_sentence(tmp_path: Path, flags: dict):
     with pytest.raises(ValueError, match="--" + next(iter(flags)).replace("_", "-")):
         make_pairs(tmp_path, tmp_path, tmp_path, **flags)
@@ -121,6 +124,31 @@ def test_flags_out_of_range_are_refused_in_a_sentence(tmp_path: Path, flags: dic
 def test_a_folder_without_the_direction_of_yaw_is_refused_by_its_flag(tmp_path: Path):
     with pytest.raises(FileNotFoundError, match="^--directions .*nope has no yaw.json: give a folder"):
         make_pairs(tmp_path, tmp_path / "nope", tmp_path / "pairs")
+
+
+def test_a_folder_without_the_direction_of_pitch_is_told_how_to_do_without(tmp_path: Path):
+    (tmp_path / "yaw.json").write_text("{}")
+    with pytest.raises(FileNotFoundError, match="has no pitch.json: .* --attributes yaw,pitch, or --max-pitch-gap 0"):
+        make_pairs(tmp_path, tmp_path, tmp_path / "pairs")
+
+
+def test_heads_nod_too_when_asked_and_those_that_nod_otherwise_are_left_out(world, plain, tmp_path: Path):
+    faces, shards, turn, _, _ = world
+    moves = [Move(turn, 40.0), Move(fit_direction(faces, "pitch", plain.tools)[0], 8.0)]
+
+    def measure(images: np.ndarray) -> dict[str, np.ndarray]:
+        columns = plain.measure(images)
+        columns["pitch"][::10] += 10
+        return columns
+
+    report = pair_up(shards, faces, moves, tmp_path, replace(plain.tools, measure=measure), JUDGE)
+    pairs, checked = (read_arrays(tmp_path / f"{name}-00000.h5") for name in ("pairs", "checked"))
+    nod = (pairs["w_hair"] - pairs["w_face"]).astype(float) @ plain.slopes["pitch"]
+    np.testing.assert_allclose(nod, pairs["pitch_gap"], atol=1.0)
+    assert 2 < np.abs(nod).mean() < 8 and np.abs(np.corrcoef(nod, pairs["yaw_gap"])[0, 1]) < 0.2
+    assert report["max_pitch_gap"] == 8 and set(report["pitch_gap"]) == set(report["yaw_gap"])
+    assert (checked["verdict"][::10] == 2).all() and (checked["verdict"] == 2).mean() < 0.15
+    assert set(report["rejected"]) == {"without a face", "turned otherwise", "with other hair"}
 
 
 def test_masks_of_both_pictures_lie_beside_the_pairs(world, plain):
@@ -197,7 +225,7 @@ def test_light_that_nothing_measures_is_refused_by_its_flag(tmp_path: Path):
     for name in ("yaw", "light_side"):
         (tmp_path / f"{name}.json").write_text("{}")
     with pytest.raises(ValueError, match="^--max-light-gap needs light_side measured: give --own"):
-        make_pairs(tmp_path, tmp_path, tmp_path / "pairs", max_light_gap=10)
+        make_pairs(tmp_path, tmp_path, tmp_path / "pairs", max_pitch_gap=0, max_light_gap=10)
 
 
 def test_a_process_of_several_leaves_the_others_their_shards_and_the_report(

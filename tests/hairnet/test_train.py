@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from data.command import run
+from data.files import sha256
 from data.shards import read_arrays, read_attrs, write_arrays
 from data.weights import load_network as read_network
 from hairnet import load_network
@@ -47,6 +48,28 @@ def test_the_recorded_command_says_all_that_decides(world, trained):
     command = read_network(trained / "hairnet.safetensors")[1]["recipe"]["command"]
     networks = f"--generator {world.generator} --identity {world.embedder} --hair {world.embedder}"
     assert f"{networks} --parser {world.parser} --steps 8 --batch 8 --lr 0.0015 --seed 0 --amp false" in command
+
+
+def test_a_training_goes_on_from_another_network(world, recipe, trained, tmp_path):
+    start = trained / "hairnet.safetensors"
+    still = dataclasses.replace(recipe, steps=1, lr=1e-9)
+    run_training(world, tmp_path / "on", still, start=start)
+    run_training(world, tmp_path / "anew", still)
+    folders = (trained, tmp_path / "on", tmp_path / "anew")
+    before, on, anew = (read_network(path / "hairnet.safetensors") for path in folders)
+    far = [max((one[0][name] - before[0][name]).abs().max() for name in before[0]) for one in (on, anew)]
+    assert far[0] < 1e-5 < 1e-3 < far[1]
+    assert on[1]["recipe"]["start_sha256"] == sha256(start) and f"--start {start}" in on[1]["recipe"]["command"]
+    assert "start_sha256" not in anew[1]["recipe"]
+    with pytest.raises(ValueError, match="start_sha256"):
+        run_training(world, tmp_path / "on", still)
+
+
+def test_a_network_of_another_architecture_is_no_start(world, recipe, trained, tmp_path):
+    other = dataclasses.replace(recipe, network=recipe.network | {"pool": 1})
+    with pytest.raises(ValueError, match="--start .* is a network of another architecture"):
+        run_training(world, tmp_path / "out", other, start=trained / "hairnet.safetensors")
+    assert not (tmp_path / "out").exists()
 
 
 def test_pairs_of_another_generator_are_refused(world, recipe, tmp_path):

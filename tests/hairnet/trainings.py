@@ -15,9 +15,9 @@ TOY = {"stages": [[16, 1], [16, 1]]}  # of the published architecture
 PATIENCE = 240  # s for a child process: many times what it takes, so that a test ends where one hangs
 
 
-def run_training(world: Any, out: Path, recipe: Recipe, every: int = 2) -> None:
+def run_training(world: Any, out: Path, recipe: Recipe, every: int = 2, start: Path | None = None) -> None:
     train(world.pairs, out, recipe, str(world.generator), str(world.embedder), str(world.embedder), str(world.parser),
-          every, "cpu")  # fmt: skip
+          every, "cpu", start=start)  # fmt: skip
 
 
 def bytes_of(out: Path) -> bytes:

@@ -2,7 +2,7 @@
 
 import torch
 
-from benchmarks.ceiling import HAIR, with_hair_of
+from benchmarks.ceiling import HAIR
 from recipes import factors
 from synth import latents
 
@@ -22,7 +22,7 @@ def test_an_exchange_of_hair_in_z_is_the_head_wearing_the_other_hair():
 
 def test_latents_with_exchanged_hair_stand_for_such_factors():
     z = latents(range(64), factors.Z_DIM)
-    result = factors.unit_factors(with_hair_of(z[:32], z[32:]))
+    result = factors.unit_factors(factors.exchanged(z[:32], z[32:], HAIR))
     units = factors.unit_factors(z)
     others = [n for n in range(factors.Z_DIM) if n not in HAIR]
     assert torch.allclose(result[:, HAIR], units[32:, HAIR], atol=0.05)

@@ -29,7 +29,7 @@ class Page:
     def files(self) -> list[Path]:
         """What it has stored, its own folders left out.
 
-        os.walk, as the page deletes folders while they are listed: what goes meanwhile is passed over, where rglob raises.
+        The page deletes folders while they are listed: os.walk passes over what is gone, where rglob raises.
         """
         return sorted(Path(folder, name) for folder, _, names in os.walk(self.temporary) for name in names)
 
