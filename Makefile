@@ -81,13 +81,14 @@ builtin: setup
 	$(RUN_PYTHON) recipes.renders --set people --out runs/renders/people
 	$(RUN_PYTHON) recipes.renders --set wigs --out runs/renders/wigs
 	$(RUN_PYTHON) recipes.pose --renders runs/renders/faces
-	for kind in embedder embedder-loss hair; do \
-	    $(RUN_PYTHON) recipes.identity --kind $$kind --renders runs/renders/people || exit 1; done
 	$(RUN_PYTHON) recipes.generator_data --out runs/renders/pairs
 	OMP_NUM_THREADS=1 $(RUN_PYTHON) torch.distributed.run --standalone --nproc-per-node $(PROCESSES) \
 	    -m recipes.generator runs/renders/pairs --out runs/builtin/generator
 	cp runs/builtin/generator/generator.safetensors data/weights/generator.safetensors
 	$(RUN_PYTHON) data.weights data/weights/generator.safetensors
+	$(RUN_PYTHON) recipes.generated_people --out runs/renders/generated-people
+	for kind in embedder embedder-loss hair; do \
+	    $(RUN_PYTHON) recipes.identity --kind $$kind --renders runs/renders/people || exit 1; done
 	$(RUN_PYTHON) recipes.generated --out runs/renders/generated
 	$(RUN_PYTHON) recipes.parser --renders runs/renders/faces --generated runs/renders/generated
 	$(RUN_PYTHON) recipes.directions --out runs/builtin/hairnet

@@ -2,12 +2,14 @@
 
     python -m recipes.hairnet --out runs/builtin/hairnet
 
-It runs the stages that `make dataset directions train` runs, on more faces and for longer. Each of them keeps what is
-done, so the same command goes on after an interruption.
+It runs the stages that `make dataset directions train` runs, on more faces and for longer: two trainings by the preset
+`builtin`, the second of which goes on from what the first has made, with the learning rate risen again. Each stage keeps
+what is done, so the same command goes on after an interruption.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from data.command import run
@@ -15,20 +17,28 @@ from data.weights import WEIGHTS, load_network, register, save_network
 from directions.pairs import make_pairs
 from hairnet.steer import main as steer
 from hairnet.steering import FILE
+from hairnet.train import NETWORK
 from hairnet.train import main as train
 from recipes.directions import FACES, directions_of
 
 
 def main(
-    *, out: Path, faces: int = FACES, generator: str = "builtin", steps: int | None = None, ship: bool = False
+    *,
+    out: Path,
+    faces: int = FACES,
+    generator: str = "builtin",
+    steps: int | None = None,
+    start: str | None = None,
+    ship: bool = False,
 ) -> None:
     """Samples faces, finds directions, makes pairs, trains, and puts the network among the shipped weights if told to.
 
     Args:
-        out: folder for all stages: faces, directions, pairs, hairnet
+        out: folder for all stages: faces, directions, pairs, first, hairnet
         faces: number of faces to sample and pair, seeds 0 to faces - 1
         generator: "builtin" or the generator to train for
-        steps: of the training; left out: those of the preset builtin
+        steps: of each training; left out: those of the preset builtin
+        start: a network to go on from in place of the first training, "builtin" or a file
         ship: put the network into data/weights/, in half precision, and record its sha256
     """
     if ship and generator != "builtin":
@@ -36,10 +46,14 @@ def main(
     directions_of(generator, out, faces)
     if pairs := make_pairs(out / "faces", out / "directions", out / "pairs", generator=generator):
         print(f"{pairs['pairs']:,} pairs accepted of {pairs['faces']:,} faces")
-    train(pairs=out / "pairs", out=out / "hairnet", preset="builtin", generator=generator, steps=steps)
+    taught = partial(train, pairs=out / "pairs", preset="builtin", generator=generator, steps=steps)
+    if start is None:
+        start = str(out / "first" / NETWORK)
+        taught(out=out / "first")
+    taught(out=out / "hairnet", start=start)
     if ship:
         target = WEIGHTS / "hairnet.safetensors"
-        tensors, config = load_network(out / "hairnet" / "hairnet.safetensors")
+        tensors, config = load_network(out / "hairnet" / NETWORK)
         save_network(target, tensors, config, half=True)
         register(target)
         steer(out=target.with_name(FILE))
