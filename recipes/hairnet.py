@@ -3,8 +3,8 @@
     python -m recipes.hairnet --out runs/builtin/hairnet
 
 It runs the stages that `make dataset directions train` runs, on more faces and for longer: two trainings by the preset
-`builtin`, the second of which goes on from what the first has made, with the learning rate risen again. Each stage keeps
-what is done, so the same command goes on after an interruption.
+`builtin`, the second of which goes on from what the first has made, with the learning rate risen again. Each stage
+keeps what is done, so the same command goes on after an interruption.
 """
 
 from __future__ import annotations

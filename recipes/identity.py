@@ -64,8 +64,8 @@ class Kind:
 
 
 KINDS = {
-    "embedder": Kind("residual", INNER, "person", slice(0, None, 2), 11, 2600),
-    "embedder-loss": Kind("depthwise", INNER, "person", slice(1, None, 2), 22, 2000),
+    "embedder": Kind("residual", INNER, "person", slice(0, None, 2), 11, 6000),
+    "embedder-loss": Kind("depthwise", INNER, "person", slice(1, None, 2), 22, 3000),
     "hair": Kind("residual", WHOLE, "hair", slice(None), 33, 4500, "looks", generated=False),
 }
 
