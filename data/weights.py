@@ -30,7 +30,7 @@ def save_network(
     """Writes a network; the same tensors and config give the same bytes.
 
     `path` ends in .safetensors; `config` holds JSON values, "kind" among them. `half` stores numbers of 32 bits with 16
-    (3 to 4 digits, enough to use a network but not to go on training it), and the file is half as large.
+    (3 to 4 digits: enough to use a network, or to begin another training with it), and the file is half as large.
     """
     path = Path(path)
     if path.suffix != ".safetensors":

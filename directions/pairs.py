@@ -2,13 +2,13 @@
 
 The hair source of a face is the face itself, turned in the latent space by random angles along the directions of yaw
 and pitch, which hold everything else that is measured fixed. So the hair is the same, and the head does not lie as the
-face does: how it is held can only be read from the face.
+face does: how far it turns and nods can only be read from the face.
 Every pair is rendered and looked at; those that contradict this are left out, and counted by their reason.
 
 `pairs-00017.h5` belongs to `shard-00017.h5` and holds, one row per face with a good pair, in the shard's order,
     seed     (N,) int64
     w_face   (N, w_dim) float32    as in the shard
-    w_hair   (N, w_dim) float32    the same hair, turned by yaw_gap
+    w_hair   (N, w_dim) float32    the same hair, turned by yaw_gap and bent by pitch_gap
     yaw_gap  (N,) float32          degrees, positive: the hair source is turned to the image's right
     pitch_gap (N,) float32         degrees, positive: it is bent further down; not with --max-pitch-gap 0
     light_side_gap  (N,) float32   CIE L*, only with --max-light-gap: so much more light comes from the image's right
@@ -43,8 +43,8 @@ from directions.pool import MeasuringPool
 from directions.scorer import Scorer
 
 REPORT, PICTURE = "report.json", "pairs.png"
-STREAM = 1  # first of the gaps' own random streams: the seed alone has drawn z
 YAW, PITCH, LIGHT = "yaw", "pitch", "light_side"
+STREAMS = {"yaw": 1, "pitch": 2, "light": 3}  # random streams of the gaps, by `Move.name`: the seed alone has drawn z
 
 
 def main(
@@ -75,8 +75,8 @@ def main(
         directions: folder that directions.fit has written; None: "directions" beside the folder of faces
         out: folder for the pairs; None: "pairs" beside the folder of faces
         max_yaw_gap: largest angle between face and hair source in degrees, above 0 and below 90
-        max_pitch_gap: largest angle between them up or down in degrees, below 45; --directions has to have pitch.json;
-            0: none
+        max_pitch_gap: largest angle between them up or down in degrees, from 0 (none) to below 45; --directions has to
+            have pitch.json, and --pose to read pitch well, as MTCNN does not
         max_light_gap: largest change of light_side in CIE L*; --directions has to have light_side.json, and --own what
             measures it, directions/more/light_side.py; 0: none
         masks: also stores masks of hair and inner face, in masks-00000.h5: one more pass of parser and pose over all
@@ -110,9 +110,9 @@ def main(
     likeness = report["hair"]
     rejected = ", ".join(f"{count:,} {reason}" for reason, count in report["rejected"].items())
     print(f"{report['pairs']:,} pairs of {report['faces']:,} faces; left out: {rejected}")
-    for name, unit in ((YAW, "degree"), (PITCH, "degree"), (LIGHT, "L*")):
+    for name, what, unit in ((YAW, "degree", "deg"), (PITCH, "degree", "deg"), (LIGHT, "L*", "L*")):
         if gap := report.get(f"{name}_gap"):
-            print(f"{name}: of 1 {unit} asked {gap['slope']:.2f} were measured, mean error {gap['mae']:.1f}")
+            print(f"{name}: of 1 {what} asked {gap['slope']:.2f} were measured, mean error {gap['mae']:.1f} {unit}")
     print(f"{likeness['nearer_than_strangers']:.1%} have hair more alike than the 5 % most alike of strangers")
     for name, drift in report["drift"].items():
         print(f"{name}: {drift['rms_sd']:.2f} SD apart within pairs, {drift['unrelated_rms_sd']:.2f} SD between faces")
@@ -143,7 +143,7 @@ def make_pairs(
     wanted = {name: most for name, most in gaps.items() if most}
     for name in wanted:
         if not (directions / f"{name}.json").is_file():
-            without = "" if name == YAW else f", or --max-{name.split('_')[0]}-gap 0"
+            without = "" if name == YAW else f", or --max-{named(name)}-gap 0"
             raise FileNotFoundError(
                 f"--directions {directions} has no {name}.json: give a folder of `python -m directions.fit` "
                 f"--attributes {','.join(wanted)}{without}"
@@ -165,6 +165,11 @@ def make_pairs(
         return pair_up(shards, sample, moves, out, tools, describe.sha256, measure.masks if masks else None)
 
 
+def named(attribute: str) -> str:
+    """As flags call it: yaw, pitch or light."""
+    return attribute if attribute in (YAW, PITCH) else "light"
+
+
 @dataclass(frozen=True)
 class Move:
     """Along a direction, by up to so many of its units to either side."""
@@ -175,7 +180,7 @@ class Move:
     @property
     def name(self) -> str:
         """As flags call it: yaw, pitch or light."""
-        return "light" if lights([self.direction.attribute]) else self.direction.attribute
+        return named(self.direction.attribute)
 
     @property
     def reach(self) -> tuple[float, float]:
@@ -198,16 +203,16 @@ def pair_up(
     """
     gaps = {
         move.direction.attribute: gaps_within(
-            sample.seeds, move.direction.estimate(sample.w), move.reach, move.most, STREAM + k
+            sample.seeds, move.direction.estimate(sample.w), move.reach, move.most, STREAMS[move.name]
         )
-        for k, move in enumerate(moves)
+        for move in moves
     }
     strangers = nearest_strangers(shards, tools)
     made_by = {
         "generator_sha256": sample.generator,
         "direction_sha256": "".join(fingerprint(move.direction) for move in moves),
         "hair_sha256": judge,
-        **dict.fromkeys((f"max_{name}_gap" for name in (YAW, PITCH, "light")), 0.0),
+        **{f"max_{name}_gap": 0.0 for name in STREAMS},
         **{f"max_{move.name}_gap": float(move.most) for move in moves},
         "psi": sample.psi,
     } | {name: value for name, value in sample.scorer.items() if not name.startswith("version_")}

@@ -206,18 +206,9 @@ def load_network(
     file = resolve(path, "hairnet")
     if not is_own(file) and file.suffix != ".safetensors":
         return _load_published(file, device_of(device), generator)
-    tensors, config = read_network(file)
-    if config["kind"] != "hairnet":
-        raise ValueError(f"{file} is a network of kind {config['kind']}, not hairnet: give what hairnet.train wrote")
     device = device_of(device)
-    try:
-        named = {name: str(config["generator"][name]) for name in ("name", "sha256")}
-        arch, fields = config.get("arch", "hairnet"), dict(config["network"])
-        if arch == "hairnet":
-            fields.setdefault("raised", 0.0)  # as networks were taught before they could ask for another edge
-        network = _filled(arch, fields, tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{file} says hairnet but does not hold one: train or fetch it again") from error
+    network, config = read_hairnet(file)
+    named = config["generator"]
     G = load_generator(generator or named["name"], device)
     if G.sha256 != named["sha256"]:
         raise ValueError(
@@ -225,6 +216,21 @@ def load_network(
             f"give the one whose sha256 is {named['sha256']}"
         )
     return HairNet(network.to(device).to(memory_format=torch.channels_last), G, config, file)
+
+
+def read_hairnet(file: Path) -> tuple[Network, dict[str, Any]]:
+    """The network of a file that `save_hairnet` wrote, without its generator, and its config; ValueError for others."""
+    tensors, config = read_network(file)
+    if config["kind"] != "hairnet":
+        raise ValueError(f"{file} is a network of kind {config['kind']}, not hairnet: give what hairnet.train wrote")
+    try:
+        config["generator"] = {name: str(config["generator"][name]) for name in ("name", "sha256")}
+        arch, fields = config.get("arch", "hairnet"), dict(config["network"])
+        if arch == "hairnet":
+            fields.setdefault("raised", 0.0)  # as networks were taught before they could ask for another edge
+        return _filled(arch, fields, tensors), config
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{file} says hairnet but does not hold one: train or fetch it again") from error
 
 
 def _load_published(file: Path, device: torch.device, generator: str | Path | None) -> HairNet:

@@ -31,7 +31,7 @@ from data.world import device_of, join_world, leave_world, world_size
 from hairnet.judges import JudgeFiles
 from hairnet.lesson import Lesson
 from hairnet.logs import Log, require_tensorboard
-from hairnet.model import load_network, save_hairnet
+from hairnet.model import read_hairnet, save_hairnet
 from hairnet.network import Network, arch_of, new_network
 from hairnet.persons import exchanged
 from hairnet.recipe import Recipe, recipe_for
@@ -158,7 +158,7 @@ def train(
         ),
     }
     if start is not None:
-        settings["start_sha256"] = sha256(resolve(start, "hairnet"))
+        settings["start"] = told_of(resolve(start, "hairnet"))
     if is_done(out / NETWORK, settings):
         print(f"{out / NETWORK} is trained already: nothing to do", flush=True)
         return
@@ -167,8 +167,7 @@ def train(
             f"--pairs {pairs} holds {w.shape[1]} pairs: a batch of {recipe.plan.batch} and {recipe.held_out} for "
             "validation need more, so make more pairs or give a smaller --batch"
         )
-    network = first_network(recipe, G, w) if start is None else network_of(start, generator, recipe, G)
-    network = network.to(device)
+    network = (first_network(recipe, G, w) if start is None else network_of(start, recipe, G)).to(device)
     judges = judge_files.load(device)
     out.mkdir(parents=True, exist_ok=True)
     ema = copy.deepcopy(network).eval().requires_grad_(False)
@@ -243,14 +242,27 @@ def first_network(recipe: Recipe, generator: Any, w: Tensor) -> Network:
     return network
 
 
-def network_of(start: str | Path, named: str, recipe: Recipe, generator: Any) -> Network:
-    """A trained network to go on from; ValueError when it is no network of this recipe and of the generator `named`."""
-    known = load_network(start, "cpu", named).network
+def network_of(start: str | Path, recipe: Recipe, generator: Any) -> Network:
+    """A trained network to go on from; ValueError when it is none of this recipe and generator."""
+    network, there = read_hairnet(resolve(start, "hairnet"))
+    if there["generator"]["sha256"] != generator.sha256:
+        raise ValueError(f"--start {start} belongs to another generator than --generator: give one of the same")
     with torch.device("meta"):
         wanted = new_network(recipe.arch, sizes_of(recipe, generator))
-    if (arch_of(known), known.config) != (recipe.arch, wanted.config):
-        raise ValueError(f"--start {start} is a network of another architecture: leave it out, or train one like it")
-    return known.float().requires_grad_(True)
+    sides = [{"arch": arch_of(one)} | one.config.asdict() for one in (network, wanted)]
+    if other := sorted(name for name in sides[0] | sides[1] if sides[0].get(name) != sides[1].get(name)):
+        raise ValueError(
+            f"--start {start} is another network than this training's, by its {', '.join(other)}: "
+            "give the --arch and --preset that it was trained by"
+        )
+    return network
+
+
+def told_of(start: Path) -> dict[str, Any]:
+    """What a training says of the network that it goes on from: its sha256, and by whom and how it was taught."""
+    recipe = read_network(start)[1].get("recipe", {})
+    judges = ("identity", "hair", "parser", "perceptual", "command", "start")
+    return {"sha256": sha256(start)} | {name: recipe[name] for name in judges if name in recipe}
 
 
 def sizes_of(recipe: Recipe, generator: Any) -> dict[str, Any]:

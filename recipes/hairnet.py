@@ -46,11 +46,11 @@ def main(
     directions_of(generator, out, faces)
     if pairs := make_pairs(out / "faces", out / "directions", out / "pairs", generator=generator):
         print(f"{pairs['pairs']:,} pairs accepted of {pairs['faces']:,} faces")
-    taught = partial(train, pairs=out / "pairs", preset="builtin", generator=generator, steps=steps)
+    teach = partial(train, pairs=out / "pairs", preset="builtin", generator=generator, steps=steps)
     if start is None:
         start = str(out / "first" / NETWORK)
-        taught(out=out / "first")
-    taught(out=out / "hairnet", start=start)
+        teach(out=out / "first")
+    teach(out=out / "hairnet", start=start, seed=1)  # other blemishes, and the pairs in another order
     if ship:
         target = WEIGHTS / "hairnet.safetensors"
         tensors, config = load_network(out / "hairnet" / NETWORK)

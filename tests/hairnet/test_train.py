@@ -59,17 +59,30 @@ def test_a_training_goes_on_from_another_network(world, recipe, trained, tmp_pat
     before, on, anew = (read_network(path / "hairnet.safetensors") for path in folders)
     far = [max((one[0][name] - before[0][name]).abs().max() for name in before[0]) for one in (on, anew)]
     assert far[0] < 1e-5 < 1e-3 < far[1]
-    assert on[1]["recipe"]["start_sha256"] == sha256(start) and f"--start {start}" in on[1]["recipe"]["command"]
-    assert "start_sha256" not in anew[1]["recipe"]
-    with pytest.raises(ValueError, match="start_sha256"):
+    told, first = on[1]["recipe"]["start"], before[1]["recipe"]
+    assert told == {"sha256": sha256(start)} | {name: first[name] for name in told if name != "sha256"}
+    assert {"identity", "hair", "parser", "command"} <= told.keys(), (
+        "its judges are known by their sha256"
+    )
+    assert f"--start {start}" in on[1]["recipe"]["command"] and "start" not in anew[1]["recipe"]
+    with pytest.raises(ValueError, match="a training with start"):
         run_training(world, tmp_path / "on", still)
 
 
 def test_a_network_of_another_architecture_is_no_start(world, recipe, trained, tmp_path):
     other = dataclasses.replace(recipe, network=recipe.network | {"pool": 1})
-    with pytest.raises(ValueError, match="--start .* is a network of another architecture"):
+    with pytest.raises(ValueError, match="--start .* is another network .*, by its pool: give"):
         run_training(world, tmp_path / "out", other, start=trained / "hairnet.safetensors")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_network_to_go_on_from_keeps_learning_its_batch_statistics(world, recipe, tmp_path):
+    published = dataclasses.replace(recipe, arch="subrtova", network=TOY, steps=2)
+    run_training(world, tmp_path / "first", published)
+    run_training(world, tmp_path / "on", published, start=tmp_path / "first" / "hairnet.safetensors")
+    before, after = (read_network(tmp_path / name / "hairnet.safetensors")[0] for name in ("first", "on"))
+    counted = [name for name in before if name.endswith("running_mean")]
+    assert counted and all(not torch.equal(before[name], after[name]) for name in counted)
 
 
 def test_pairs_of_another_generator_are_refused(world, recipe, tmp_path):

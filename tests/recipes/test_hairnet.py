@@ -13,7 +13,7 @@ TOY = {"faces": 700, "steps": 4}
 def test_the_second_training_goes_on_from_the_first_and_nothing_is_made_twice(tmp_path):
     main(out=tmp_path, **TOY)
     first, last = (tmp_path / name / "hairnet.safetensors" for name in ("first", "hairnet"))
-    assert load_network(last)[1]["recipe"]["start_sha256"] == sha256(first)
+    assert load_network(last)[1]["recipe"]["start"]["sha256"] == sha256(first)
     made = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
     main(out=tmp_path, **TOY)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")} == made
