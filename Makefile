@@ -9,6 +9,7 @@ GENERATOR  ?= builtin
 SEEDS      ?= 0-4095
 SHARD_SIZE ?= 512
 ATTRIBUTES ?= yaw,pitch,hair_length,hair_volume,hair_lightness
+NOD        ?= $(if $(findstring pitch,$(ATTRIBUTES)),5,0)
 PRESET     ?= demo
 STEPS      ?=
 PROCESSES  ?= 2
@@ -52,7 +53,8 @@ dataset: setup
 directions: dataset
 	$(RUN_PYTHON) directions.measure $(RUN)/faces
 	$(RUN_PYTHON) directions.fit $(RUN)/faces --generator $(GENERATOR) --attributes $(ATTRIBUTES) --out $(RUN)/directions
-	$(RUN_PYTHON) directions.pairs $(RUN)/faces --generator $(GENERATOR) --directions $(RUN)/directions --out $(RUN)/pairs
+	$(RUN_PYTHON) directions.pairs $(RUN)/faces --generator $(GENERATOR) --directions $(RUN)/directions --out $(RUN)/pairs \
+	    --max-pitch-gap $(NOD)
 
 train: directions
 	$(RUN_PYTHON) hairnet.train --pairs $(RUN)/pairs --generator $(GENERATOR) --out $(RUN)/hairnet --preset $(PRESET) \
@@ -75,7 +77,7 @@ demo: setup
 weights: setup
 	$(RUN_PYTHON) data.public $(if $(FETCH),--name $(FETCH))
 
-# The shipped networks, each from its recipe: renders first, then what reads faces, what makes them, what transfers hair.
+# The shipped networks, each from its recipe: renders, what reads poses, the generator, what reads faces, what transfers hair.
 builtin: setup
 	$(RUN_PYTHON) recipes.renders --set faces --out runs/renders/faces
 	$(RUN_PYTHON) recipes.renders --set people --out runs/renders/people

@@ -82,7 +82,8 @@ def main(
     Args:
         pairs: folder of pair files that directions.pairs has written for this generator
         out: folder for the network, its validation picture, the log and the checkpoints
-        preset: demo (2 cores, 6 minutes), builtin (the shipped network) or full (256 px IR-SE50 encoders, GPUs)
+        preset: demo (2 cores, 6 minutes), builtin (each of the shipped network's two trainings) or full (256 px IR-SE50
+            encoders, GPUs)
         arch: hairnet, or subrtova: the published network of FG 2021, whose encoders see 256 px (fewer where the
             generator makes fewer)
         generator: "builtin", our .safetensors, NVIDIA's .pkl or rosinality's .pt
@@ -99,7 +100,7 @@ def main(
         steps: number of steps; left out: the preset's
         batch: pairs per step, over all processes together; left out: the preset's
         lr: largest learning rate, reached after the warm-up; left out: the preset's
-        seed: of the first weights, the order of the pairs and the blemishes put on the inputs
+        seed: of random first weights, the order of the pairs and the blemishes put on the inputs
         start: network to go on from, "builtin" or a file, of the same architecture and generator; left out: random
             weights
         amp: compute in bfloat16; left out: where the processor has it

@@ -4,8 +4,8 @@
 
 The built-in generator's latents are factors of heads (recipes.factors): a person is a set of factors of identity, and
 each of its pictures takes all others, hair, expression, pose, light and surroundings, from another sample. Rendering
-the same people takes four times as long, and teaches less of the pictures that `evaluation.retrieval` ranks. Columns:
-image (N, S, S, 3) uint8, person (N,) int64. The same command goes on where it was stopped.
+as many heads takes four times as long. Columns: image (N, S, S, 3) uint8, person (N,) int64. The same command goes on
+where it was stopped.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ import torch
 from torch import Tensor
 
 from data.command import run
+from data.files import sha256
 from data.progress import Progress
 from data.shards import read_arrays, read_attrs, shard_path, write_arrays
+from data.weights import builtin
 from data.workers import Workers
 from data.world import cores
 from recipes import factors
@@ -27,7 +29,7 @@ from recipes.generated import sampled
 from synth import latents, load_generator
 
 FIRST = 60_000_000  # first seed of the persons: far from all that is sampled for training, measuring or scoring
-AROUND = 1_000_000_000  # to be added: first seed of all that is not the person
+AROUND = 1_060_000_000  # first seed of all that is not the person: a gallery of 60 million faces would meet it
 IDENTITY = [number for number, name in enumerate(factors.NAMES) if name.startswith("identity.")]
 
 
@@ -35,7 +37,7 @@ def person_latents(persons: range, views: int) -> Tensor:
     """(P * views, z_dim): the persons of these numbers, `views` rows each."""
     own = latents([FIRST + number for number in persons], factors.Z_DIM)
     around = latents(
-        [AROUND + FIRST + number * views + view for number in persons for view in range(views)], factors.Z_DIM
+        [AROUND + number * views + view for number in persons for view in range(views)], factors.Z_DIM
     )
     return factors.exchanged(around, own.repeat_interleave(views, 0), IDENTITY)
 
@@ -94,6 +96,8 @@ def load_people(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     if not shard_path(folder, 0).is_file():
         raise FileNotFoundError(f"{folder} has no pictures: {remedy}")
     made = read_attrs(shard_path(folder, 0))
+    if made.get("generator_sha256") != sha256(builtin("generator")):  # whose latents mean what recipes.factors says
+        raise ValueError(f"{folder} was made by another generator than the built-in one: delete it and {remedy}")
     paths = [shard_path(folder, index) for index in range(made["persons"] // made["shard_size"])]
     for path in paths:
         if not path.is_file() or read_attrs(path) != made:

@@ -1,4 +1,4 @@
-"""Makes the built-in embedders: renders in, one network of `data/weights/` out.
+"""Makes the built-in embedders: renders and samples in, one network of `data/weights/` out.
 
     python -m recipes.renders --set people --out runs/renders/people    # 0.04 s per render and core
     python -m recipes.generated_people --out runs/renders/generated-people
@@ -154,12 +154,12 @@ class Classes:
         return Classes(np.concatenate([self.images, other.images]), which, torch.cat([self.facts, other.facts]))
 
 
-def known_of(names: np.ndarray) -> np.ndarray:
-    """The classes of these numbers that a training may see: the first ones, at least two."""
+def known_of(names: np.ndarray, folder: Path) -> np.ndarray:
+    """The classes among these of a folder that a training may see: the first ones, at least two."""
     known = np.unique(names)
     known = known[: min(len(known) - 2, round(len(known) * (1 - HELD_OUT)))]
     if len(known) < 2:
-        raise ValueError(f"there are {len(np.unique(names))} classes: training needs at least 4")
+        raise ValueError(f"{folder} shows {len(np.unique(names))} of them: training needs at least 4, so make more")
     return known
 
 
@@ -167,7 +167,7 @@ def rendered(kind: Kind, renders: Path, wigs: Path) -> tuple[Classes, Classes]:
     """The renders that a kind is trained on, and those of classes that are held out; the facts of these are none."""
     data = load_set(renders, "people", ("image", "person", "hair"))
     names, persons = data[kind.column], np.unique(data["person"])[kind.persons]
-    seen = np.isin(names, known_of(names))
+    seen = np.isin(names, known_of(names, renders))
     rows = np.flatnonzero(seen & np.isin(data["person"], persons))
     numbers, which = np.unique(names[rows], return_inverse=True)
     first = read_attrs(shard_path(renders, 0))["first"]
@@ -181,7 +181,7 @@ def generated(kind: Kind, folder: Path) -> tuple[Classes, Classes, dict[str, Any
     """The same of the built-in generator's people, and how they were made."""
     data, made = load_people(folder)
     names = data["person"]
-    known = known_of(names)
+    known = known_of(names, folder)
     rows = np.flatnonzero(np.isin(names, known[kind.persons]))
     numbers, which = np.unique(names[rows], return_inverse=True)
     units = unit_factors(person_latents(range(int(numbers.max()) + 1), views=1))
@@ -245,7 +245,7 @@ def main(
     seed: int = 0,
     minutes: float | None = None,
 ) -> None:
-    """Trains an embedder on renders of persons; the same command again resumes.
+    """Trains an embedder on renders and samples of persons; the same command again resumes.
 
     Args:
         kind: embedder (scores identities), embedder-loss (for losses) or hair (hair descriptor)

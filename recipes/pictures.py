@@ -28,6 +28,7 @@ SAMPLES = range(50_000, 50_036)
 EDITED = 50_011
 DOSES = {
     "yaw": (-30, -15, 0, 15, 30),
+    "pitch": (-8, -4, 0, 4, 8),
     "hair_length": (-20, -10, 0, 10, 20),
     "hair_volume": (-10, -5, 0, 5, 10),
     "hair_lightness": (-20, -10, 0, 10, 20),

@@ -23,7 +23,8 @@ def job(checkout, tmp_path):
     stamp.touch()
 
     def command(run: Path) -> list[str]:
-        flags = [f"RUN={run}", f"SEEDS=0-{FACES - 1}", "SHARD_SIZE=128", "ATTRIBUTES=yaw,hair_length", f"STEPS={STEPS}"]
+        flags = [f"RUN={run}", f"SEEDS=0-{FACES - 1}", "SHARD_SIZE=128", f"STEPS={STEPS}"]
+        flags += ["ATTRIBUTES=yaw,pitch,hair_length"]
         flags += [f"STAMP={stamp}", f"RUN_PYTHON={sys.executable} -m"]
         return ["make", "-C", str(checkout), "dataset", "directions", "train", *flags]
 

@@ -7,6 +7,7 @@ import torch
 from data.files import read_json
 from data.images import to_tensor
 from data.weights import INDEX, WEIGHTS, builtin, load_network
+from directions.attributes import ATTRIBUTES
 from directions.direction import load_directions
 from evaluation.retrieval import open_setup
 from faces import load_embedder, load_parser
@@ -41,7 +42,7 @@ def test_every_shipped_network_is_of_its_kind_and_loads(kind):
 
 def test_every_shipped_direction_belongs_to_the_shipped_generator():
     directions = load_directions("builtin", load_generator("builtin", "cpu"))
-    assert {"yaw", "hair_length", "hair_volume", "hair_lightness"} <= directions.keys()
+    assert set(ATTRIBUTES) <= directions.keys()
 
 
 def test_shipped_directions_stay_among_likely_faces():
