@@ -50,18 +50,19 @@ from directions.instruments import Columns, Instruments
 from directions.likeness import Describer
 from directions.measure import measure_shards
 from directions.measured import MeasuredFaces, open_faces
-from directions.pairs import gaps_within, make_pairs
+from directions.pairs import STREAMS, gaps_within, make_pairs
 from directions.pool import MeasuringPool
 from directions.report import aligned, matrix, table, write_report
 from directions.scorer import Measurer, Scorer
 from directions.spaces import open_space
 from recipes.directions import FACES
 from synth.heads import Head, render_poses
+from synth.heads.factors import MAX_PITCH
 from synth.sample import sample
 
 ANGLES = (-30.0, -15.0, 0.0, 15.0, 30.0)
 LONGER = (-10.0, 10.0, 20.0)  # % of image height
-MAX_GAP = 40.0  # degrees: turns of the rendered heads
+MAX_GAP, MAX_NOD = 40.0, 5.0  # degrees: turns and nods of the rendered heads, as directions.pairs makes them
 ACCEPTED = 20_000  # pairs asked of recipes.directions' faces
 PARTS = "speed,fit,edits,kept,plain,compare,pairs,turns"
 
@@ -194,9 +195,11 @@ def true_turns(heads: int, size: int, measure: Measurer) -> Columns:
     """Measured attributes (heads, 2) of rendered heads in two poses whose gaps are drawn as those of pairs."""
     images = []
     for seed in range(FIRST, FIRST + heads):
-        yaw = np.random.RandomState(seed).uniform(-REACH, REACH, 1)
-        gap = gaps_within(np.array([seed]), yaw, (-REACH, REACH), MAX_GAP)
-        poses = [(float(yaw[0]), 0.0), (float(yaw[0] + gap[0]), 0.0)]
+        draws = np.random.RandomState(seed)
+        yaw, pitch = (draws.uniform(-reach, reach, 1) for reach in (REACH, MAX_PITCH))
+        turn = gaps_within(np.array([seed]), yaw, (-REACH, REACH), MAX_GAP, STREAMS["yaw"])
+        nod = gaps_within(np.array([seed]), pitch, (-MAX_PITCH, MAX_PITCH), MAX_NOD, STREAMS["pitch"])
+        poses = [(float(yaw[0]), float(pitch[0])), (float((yaw + turn)[0]), float((pitch + nod)[0]))]
         images += [picture.image for picture in render_poses(Head.sample(seed), poses, size)]
     return {name: column.reshape(-1, 2) for name, column in measure(np.stack(images)).items()}
 
@@ -236,6 +239,10 @@ def shown(figures: dict[str, Any]) -> list[list[str]]:
         asked_share = f">= {ACCEPTED / FACES:.1%}: {ACCEPTED:,} of the recipe's {FACES:,}"
         rows.append(["pairs accepted", f"{pairs['pairs']:,} of {pairs['faces']:,}, {share:.1%}", asked_share])
         rows.append(["  left out", ", ".join(f"{count} {why}" for why, count in pairs["rejected"].items()), ""])
+        for name in ("yaw", "pitch"):
+            if gap := pairs.get(f"{name}_gap"):
+                what = f"slope {gap['slope']:.2f}, mean error {gap['mae']:.1f} deg"
+                rows.append([f"  {name} of the hair source, measured on asked", what, ""])
         nearer = with_interval(pairs["hair"], "nearer_than_strangers")
         rows.append(["all pairs nearer than 5 % of strangers, share", nearer, ">= 0.95"])
         for name in HAIR_ATTRIBUTES:

@@ -4,7 +4,8 @@
     python -m benchmarks.identity --photos folder     # real photos instead of shared/material/identities
 
 Renders: fresh persons, each with four other hairstyles, poses, expressions, lights and scenes; the same for hairstyles,
-where renders with a hat, which hides the hair, are left out of a second line.
+where renders with a hat, which hides the hair, are left out of a second line. Generated: fresh people of the built-in
+generator, each four times, with all that is not the person from other samples.
 Rank-1: the first render of each person is the gallery, the others are queries. TAR at FAR 1e-3: over all pairs.
 Photos: one folder of photos per person, aligned by their most central face.
 """
@@ -20,7 +21,10 @@ from data.files import write_json
 from data.images import read_image
 from faces import Embedder, load_embedder
 from recipes.figures import embeddings, retrieval_figures
+from recipes.generated import sampled
+from recipes.generated_people import person_latents
 from recipes.renders import Plan
+from synth import load_generator
 
 FIRST = 21_000_000  # first seed of the renders: no set for training reaches it
 WIGS = 4
@@ -38,6 +42,13 @@ def fresh_people(heads: int, size: int = 64) -> dict[str, np.ndarray]:
         "hair": np.array([hair for *_, hair in rows]),
         "hat": np.array([plan.head(number)[0].scene.hat > 0.5 for _, number, *_ in rows]),
     }
+
+
+def generated_people(persons: int) -> dict[str, np.ndarray]:
+    """`persons` x 4 pictures of the built-in generator: image (N, S, S, 3) uint8, person (N,) int64."""
+    numbers = range(FIRST, FIRST + persons)
+    images = sampled(load_generator("builtin", "cpu"), person_latents(numbers, WIGS), psi=1.0)
+    return {"image": images, "person": np.repeat(np.array(numbers), WIGS)}
 
 
 def seen_twice(classes: np.ndarray, kept: np.ndarray) -> np.ndarray:
@@ -65,7 +76,7 @@ def main(*, heads: int = 400, photos: Path = PHOTOS, out: Path = Path("runs/benc
         out: the same figures as JSON
     """
     networks = {name: load_embedder(name, device="cpu") for name in NETWORKS}
-    people = fresh_people(heads)
+    people, generated = fresh_people(heads), generated_people(heads)
     figures: dict[str, dict[str, float]] = {}
     for name, column in NETWORKS.items():
         vectors = embeddings(networks[name], people["image"])
@@ -73,6 +84,9 @@ def main(*, heads: int = 400, photos: Path = PHOTOS, out: Path = Path("runs/benc
         if column == "hair":
             bare = seen_twice(people["hair"], ~people["hat"])
             figures[f"{name} on renders without hats"] = retrieval_figures(vectors[bare], people["hair"][bare])
+        if column == "person":
+            vectors = embeddings(networks[name], generated["image"])
+            figures[f"{name} on generated people"] = retrieval_figures(vectors, generated["person"])
         if photos.is_dir() and column == "person":
             figures[f"{name} on photos"] = on_photos(networks[name], photos)
     for title, values in figures.items():

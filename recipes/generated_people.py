@@ -36,9 +36,7 @@ IDENTITY = [number for number, name in enumerate(factors.NAMES) if name.startswi
 def person_latents(persons: range, views: int) -> Tensor:
     """(P * views, z_dim): the persons of these numbers, `views` rows each."""
     own = latents([FIRST + number for number in persons], factors.Z_DIM)
-    around = latents(
-        [AROUND + number * views + view for number in persons for view in range(views)], factors.Z_DIM
-    )
+    around = latents([AROUND + number * views + view for number in persons for view in range(views)], factors.Z_DIM)
     return factors.exchanged(around, own.repeat_interleave(views, 0), IDENTITY)
 
 

@@ -61,9 +61,7 @@ def test_a_training_goes_on_from_another_network(world, recipe, trained, tmp_pat
     assert far[0] < 1e-5 < 1e-3 < far[1]
     told, first = on[1]["recipe"]["start"], before[1]["recipe"]
     assert told == {"sha256": sha256(start)} | {name: first[name] for name in told if name != "sha256"}
-    assert {"identity", "hair", "parser", "command"} <= told.keys(), (
-        "its judges are known by their sha256"
-    )
+    assert {"identity", "hair", "parser", "command"} <= told.keys(), "its judges are known by their sha256"
     assert f"--start {start}" in on[1]["recipe"]["command"] and "start" not in anew[1]["recipe"]
     with pytest.raises(ValueError, match="a training with start"):
         run_training(world, tmp_path / "on", still)
