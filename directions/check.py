@@ -120,10 +120,15 @@ def picture(
     chosen = [np.flatnonzero(good)[:SHOWN] for good in (checked["verdict"] == GOOD, checked["verdict"] != GOOD)]
     rows = np.concatenate([part[: len(part) // PAIRS_IN_ROW * PAIRS_IN_ROW] for part in chosen])
     images = np.stack([shards.images(rows), tools.render(turned(rows))], axis=1)
-    captions = [[_verdict(checked, row), caption("yaw", checked["yaw_gap_measured"][row])] for row in rows]
+    turns = [name for name in MOST_ASTRAY if f"{name}_gap" in checked]
+    captions = [[_verdict(checked, row), _turn(checked, row, turns)] for row in rows]
     columns = 2 * PAIRS_IN_ROW
     texts = np.array(captions).reshape(-1, columns).tolist()
     return strip(images.reshape(-1, columns, *images.shape[2:]), texts)
+
+
+def _turn(checked: Columns, row: int, turns: list[str]) -> str:
+    return ", ".join(caption(name, checked[f"{name}_gap_measured"][row]) for name in turns)
 
 
 def _verdict(checked: Columns, row: int) -> str:

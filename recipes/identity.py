@@ -55,18 +55,18 @@ class Kind:
 
     body: str  # architecture
     window: tuple[float, ...]  # the part of the crop that it sees
-    column: str  # column of the renders that names the class
-    persons: slice  # whose renders are used
+    column: str  # column of the pictures that names the class
+    persons: slice  # whose pictures are used
     seed: int
     steps: int  # of the shipped network
     facts: str = "factors"  # what it first learns to read
-    generated: bool = True  # whether it also sees people of the built-in generator
+    sees_generated: bool = True  # whether it also sees people of the built-in generator
 
 
 KINDS = {
     "embedder": Kind("residual", INNER, "person", slice(0, None, 2), 11, 6000),
     "embedder-loss": Kind("depthwise", INNER, "person", slice(1, None, 2), 22, 3000),
-    "hair": Kind("residual", WHOLE, "hair", slice(None), 33, 4500, "looks", generated=False),
+    "hair": Kind("residual", WHOLE, "hair", slice(None), 33, 4500, "looks", sees_generated=False),
 }
 
 
@@ -163,8 +163,11 @@ def known_of(names: np.ndarray, folder: Path) -> np.ndarray:
     return known
 
 
-def rendered(kind: Kind, renders: Path, wigs: Path) -> tuple[Classes, Classes]:
-    """The renders that a kind is trained on, and those of classes that are held out; the facts of these are none."""
+HeldOut = tuple[np.ndarray, np.ndarray]  # images (N, S, S, 3) uint8 and the numbers (N,) of who or what they show
+
+
+def rendered(kind: Kind, renders: Path, wigs: Path) -> tuple[Classes, HeldOut]:
+    """The renders that a kind is trained on, and those of classes that are held out."""
     data = load_set(renders, "people", ("image", "person", "hair"))
     names, persons = data[kind.column], np.unique(data["person"])[kind.persons]
     seen = np.isin(names, known_of(names, renders))
@@ -174,10 +177,10 @@ def rendered(kind: Kind, renders: Path, wigs: Path) -> tuple[Classes, Classes]:
     people = kind.column == "person"
     facts = factors_of(Head.sample(first + int(k)).identity for k in numbers) if people else looks_of(numbers, wigs)
     others = np.flatnonzero(~seen)
-    return Classes(data["image"][rows], which, facts), Classes(data["image"][others], names[others], torch.empty(0))
+    return Classes(data["image"][rows], which, facts), (data["image"][others], names[others])
 
 
-def generated(kind: Kind, folder: Path) -> tuple[Classes, Classes, dict[str, Any]]:
+def generated(kind: Kind, folder: Path) -> tuple[Classes, HeldOut, dict[str, Any]]:
     """The same of the built-in generator's people, and how they were made."""
     data, made = load_people(folder)
     names = data["person"]
@@ -187,8 +190,7 @@ def generated(kind: Kind, folder: Path) -> tuple[Classes, Classes, dict[str, Any
     units = unit_factors(person_latents(range(int(numbers.max()) + 1), views=1))
     others = np.flatnonzero(~np.isin(names, known))
     facts = factors_of(head(units[k]).identity for k in numbers)
-    held_out = Classes(data["image"][others], names[others], torch.empty(0))
-    return Classes(data["image"][rows], which, facts), held_out, made
+    return Classes(data["image"][rows], which, facts), (data["image"][others], names[others]), made
 
 
 def train_embedder(
@@ -198,7 +200,7 @@ def train_embedder(
     classes, held_out = rendered(kind, renders, wigs)
     record: dict[str, Any] = {"renders": read_attrs(shard_path(renders, 0))}
     others = {"held_out": held_out}
-    if kind.generated:
+    if kind.sees_generated:
         more, others["held_out_generated"], record["generated"] = generated(kind, people)
         sides = classes.images.shape[1], more.images.shape[1]
         if sides[0] != sides[1]:
@@ -227,7 +229,7 @@ def train_embedder(
     key = {**record, "steps": schedule.steps, "body": kind.body, "column": kind.column}
     record |= train(nn.ModuleList([embedder, arcface, reader]), schedule, loss_of, folder / "state.pt", key)
     return embedder, record | {
-        name: retrieval_figures(embeddings(embedder, one.images), one.which) for name, one in others.items()
+        name: retrieval_figures(embeddings(embedder, shown), numbers) for name, (shown, numbers) in others.items()
     }
 
 

@@ -13,8 +13,8 @@ from data.weights import load_network
 from faces import load_embedder
 from recipes import factors
 from recipes.figures import embeddings, retrieval_figures
+from recipes.generated_people import load_people, person_latents
 from recipes.generated_people import main as generate_people
-from recipes.generated_people import person_latents
 from recipes.identity import KINDS, ArcFace, generated, looks_of, rendered, standardised, train_embedder
 from recipes.renders import Plan, load_set, write_set
 from recipes.training import Schedule
@@ -104,11 +104,27 @@ def test_the_people_of_a_training_are_those_of_its_pictures(renders, wigs, peopl
         assert person % 2 == 0 and seen.facts[which].tolist() == pytest.approx(
             [getattr(drawn[person], name) for name in FACTOR_NAMES["identity"]]
         )
-    assert {int(person) for person in np.unique(unseen.which)} == {6, 7}
-    more, _, made = generated(KINDS["embedder"], people)
-    assert made["persons"] == 8 and len(more.facts) == 3 and len(more.images) == 6
-    own = factors.head(factors.unit_factors(person_latents(range(8), 1))[4]).identity
-    assert more.facts[2].tolist() == pytest.approx([getattr(own, name) for name in FACTOR_NAMES["identity"]])
+    assert set(unseen[1].tolist()) == {6, 7} and len(unseen[0]) == 12
+
+
+def test_the_generated_people_of_a_training_are_those_of_its_pictures(people):
+    pictures, made = load_people(people)
+    units = factors.unit_factors(person_latents(range(8), 1))
+    numbers = []
+    for kind in ("embedder", "embedder-loss"):
+        seen, unseen, _ = generated(KINDS[kind], people)
+        own = []
+        for image, which in zip(seen.images, seen.which, strict=True):
+            own.append(int(pictures["person"][(pictures["image"] == image).all((1, 2, 3)).argmax()]))
+            identity = factors.head(units[own[-1]]).identity
+            assert seen.facts[which].tolist() == pytest.approx([getattr(identity, n) for n in FACTOR_NAMES["identity"]])
+        assert set(unseen[1].tolist()) == {6, 7}
+        numbers.append(set(own))
+    assert made["persons"] == 8 and numbers == [{0, 2, 4}, {1, 3, 5}]
+
+
+def test_renders_and_samples_are_classes_beside_each_other(renders, wigs, people):
+    seen, more = rendered(KINDS["embedder"], renders, wigs)[0], generated(KINDS["embedder"], people)[0]
     both = seen + more
     assert len(both.facts) == len(seen.facts) + 3 and np.unique(both.which).tolist() == list(range(len(both.facts)))
 
