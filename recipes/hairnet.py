@@ -22,6 +22,9 @@ from hairnet.train import main as train
 from recipes.directions import FACES, directions_of
 
 
+AGAIN = 8000  # steps of the second training
+
+
 def main(
     *,
     out: Path,
@@ -37,7 +40,7 @@ def main(
         out: folder for all stages: faces, directions, pairs, first, hairnet
         faces: number of faces to sample and pair, seeds 0 to faces - 1
         generator: "builtin" or the generator to train for
-        steps: of each training; left out: those of the preset builtin
+        steps: of each training; left out: those of the preset builtin, and then AGAIN
         start: a network to go on from in place of the first training, "builtin" or a file
         ship: put the network into data/weights/, in half precision, and record its sha256
     """
@@ -46,11 +49,12 @@ def main(
     directions_of(generator, out, faces)
     if pairs := make_pairs(out / "faces", out / "directions", out / "pairs", generator=generator):
         print(f"{pairs['pairs']:,} pairs accepted of {pairs['faces']:,} faces")
-    teach = partial(train, pairs=out / "pairs", preset="builtin", generator=generator, steps=steps)
+    teach = partial(train, pairs=out / "pairs", preset="builtin", generator=generator)
     if start is None:
         start = str(out / "first" / NETWORK)
-        teach(out=out / "first")
-    teach(out=out / "hairnet", start=start, seed=1)  # other blemishes, and the pairs in another order
+        teach(out=out / "first", steps=steps)
+    # another seed: other blemishes, and the pairs in another order
+    teach(out=out / "hairnet", start=start, steps=steps or AGAIN, seed=1)
     if ship:
         target = WEIGHTS / "hairnet.safetensors"
         tensors, config = load_network(out / "hairnet" / NETWORK)
