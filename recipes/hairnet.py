@@ -21,7 +21,6 @@ from hairnet.train import NETWORK
 from hairnet.train import main as train
 from recipes.directions import FACES, directions_of
 
-
 AGAIN = 8000  # steps of the second training
 
 
