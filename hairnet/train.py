@@ -68,7 +68,7 @@ def main(
     batch: int | None = None,
     lr: float | None = None,
     seed: int = 0,
-    start: str | None = None,
+    start_from: str | None = None,
     amp: bool | None = None,
     fp16: bool = False,
     tensorboard: bool = False,
@@ -101,7 +101,7 @@ def main(
         batch: pairs per step, over all processes together; left out: the preset's
         lr: largest learning rate, reached after the warm-up; left out: the preset's
         seed: of random first weights, the order of the pairs and the blemishes put on the inputs
-        start: network to go on from, "builtin" or a file, of the same architecture and generator; left out: random
+        start_from: network to go on from, "builtin" or a file, of the same architecture and generator; left out: random
             weights
         amp: compute in bfloat16; left out: where the processor has it
         fp16: compute in float16 with a scaled loss instead: for CUDA devices that have no bfloat16
@@ -123,7 +123,7 @@ def main(
     rank, world = join_world("nccl" if place.type == "cuda" else "gloo")
     try:
         train(pairs, out, recipe, generator, identity, hair, parser, checkpoint_every, str(place), rank, world,
-              perceptual, tensorboard, start)  # fmt: skip
+              perceptual, tensorboard, start_from)  # fmt: skip
     finally:
         leave_world()
 
@@ -247,13 +247,13 @@ def network_of(start: str | Path, recipe: Recipe, generator: Any) -> Network:
     """A trained network to go on from; ValueError when it is none of this recipe and generator."""
     network, there = read_hairnet(resolve(start, "hairnet"))
     if there["generator"]["sha256"] != generator.sha256:
-        raise ValueError(f"--start {start} belongs to another generator than --generator: give one of the same")
+        raise ValueError(f"--start-from {start} belongs to another generator than --generator: give one of the same")
     with torch.device("meta"):
         wanted = new_network(recipe.arch, sizes_of(recipe, generator))
     sides = [{"arch": arch_of(one)} | one.config.asdict() for one in (network, wanted)]
     if other := sorted(name for name in sides[0] | sides[1] if sides[0].get(name) != sides[1].get(name)):
         raise ValueError(
-            f"--start {start} is another network than this training's, by its {', '.join(other)}: "
+            f"--start-from {start} is another network than this training's, by its {', '.join(other)}: "
             "give the --arch and --preset that it was trained by"
         )
     return network
@@ -303,7 +303,7 @@ def command_of(recipe: Recipe, perceptual: str, start: str | Path | None, **netw
         "mirrored": plan.mirrored,
         "curriculum": plan.widening / recipe.steps,
         "fp16": "true" if recipe.fp16 else "",
-        "start": start or "",
+        "start-from": start or "",
     }
     flags |= {name: value for name, value in options.items() if value}
     return "python -m hairnet.train " + " ".join(f"--{name} {value}" for name, value in flags.items())

@@ -53,7 +53,7 @@ def main(
         start = str(out / "first" / NETWORK)
         teach(out=out / "first", steps=steps)
     # another seed: other blemishes, and the pairs in another order
-    teach(out=out / "hairnet", start=start, steps=steps or AGAIN, seed=1)
+    teach(out=out / "hairnet", start_from=start, steps=steps or AGAIN, seed=1)
     if ship:
         target = WEIGHTS / "hairnet.safetensors"
         tensors, config = load_network(out / "hairnet" / NETWORK)

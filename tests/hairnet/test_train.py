@@ -62,14 +62,14 @@ def test_a_training_goes_on_from_another_network(world, recipe, trained, tmp_pat
     told, first = on[1]["recipe"]["start"], before[1]["recipe"]
     assert told == {"sha256": sha256(start)} | {name: first[name] for name in told if name != "sha256"}
     assert {"identity", "hair", "parser", "command"} <= told.keys(), "its judges are known by their sha256"
-    assert f"--start {start}" in on[1]["recipe"]["command"] and "start" not in anew[1]["recipe"]
+    assert f"--start-from {start}" in on[1]["recipe"]["command"] and "start" not in anew[1]["recipe"]
     with pytest.raises(ValueError, match="a training with start"):
         run_training(world, tmp_path / "on", still)
 
 
 def test_a_network_of_another_architecture_is_no_start(world, recipe, trained, tmp_path):
     other = dataclasses.replace(recipe, network=recipe.network | {"pool": 1})
-    with pytest.raises(ValueError, match="--start .* is another network .*, by its pool: give"):
+    with pytest.raises(ValueError, match="--start-from .* is another network .*, by its pool: give"):
         run_training(world, tmp_path / "out", other, start=trained / "hairnet.safetensors")
     assert not (tmp_path / "out").exists()
 
