@@ -53,15 +53,10 @@ def main(
         raise ValueError(f"--images {images} must be a positive multiple of --shard-size {shard_size}")
     G = load_generator("builtin", "cpu")
     attrs = {"generator_sha256": G.sha256, "images": images, "shard_size": shard_size, "psi": psi, "maker": maker()}
-    paths = [shard_path(out, index) for index in range(images // shard_size)]
-    for path in paths:
-        if path.is_file() and read_attrs(path) != attrs:
-            raise ValueError(f"{path} was made otherwise: give another --out or the same flags as before")
     tasks = {}
-    for index, path in enumerate(paths):
-        if not path.is_file():
-            seeds = range(FIRST + index * shard_size, FIRST + (index + 1) * shard_size)
-            tasks[path] = (seeds, latents(seeds, G.z_dim))
+    for index, path in missing(out, images // shard_size, attrs):
+        seeds = range(FIRST + index * shard_size, FIRST + (index + 1) * shard_size)
+        tasks[path] = (seeds, latents(seeds, G.z_dim))
     if not tasks:
         return
     with Workers(min(workers or cores(), len(tasks)), "a rendering process") as pool:
@@ -80,15 +75,34 @@ def sampled(generator: Any, z: Tensor, psi: float) -> np.ndarray:
 
 def load_generated(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """image and labels of all shards of a folder, and how they were made."""
+    return read_set(folder, "images", ("image", "labels"), f"run `python -m recipes.generated --out {folder}`")
+
+
+def missing(out: Path, shards: int, attrs: dict[str, Any]) -> list[tuple[int, Path]]:
+    """The shards of a set that are still to be made; ValueError when one that is there was made otherwise."""
+    paths = [shard_path(out, index) for index in range(shards)]
+    for path in paths:
+        if path.is_file() and read_attrs(path) != attrs:
+            raise ValueError(f"{path} was made otherwise: give another --out or the same flags as before")
+    return [(index, path) for index, path in enumerate(paths) if not path.is_file()]
+
+
+def read_set(
+    folder: Path, counted: str, names: tuple[str, ...], remedy: str
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The named columns of all shards of a folder, and how they were made; ValueError when some are not there.
+
+    counted: the attribute that, over shard_size, says how many shards there are. remedy: what makes them.
+    """
     if not shard_path(folder, 0).is_file():
-        raise FileNotFoundError(f"{folder} has no pictures: run `python -m recipes.generated --out {folder}`")
+        raise FileNotFoundError(f"{folder} has no pictures: {remedy}")
     made = read_attrs(shard_path(folder, 0))
-    paths = [shard_path(folder, index) for index in range(made["images"] // made["shard_size"])]
+    paths = [shard_path(folder, index) for index in range(made[counted] // made["shard_size"])]
     for path in paths:
         if not path.is_file() or read_attrs(path) != made:
-            raise ValueError(f"{path} is missing or made otherwise: run `python -m recipes.generated --out {folder}`")
-    parts = [read_arrays(path, ("image", "labels")) for path in paths]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, made
+            raise ValueError(f"{path} is missing or made otherwise: {remedy}, with the flags as before")
+    parts = [read_arrays(path, names) for path in paths]
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}, made
 
 
 if __name__ == "__main__":

@@ -20,12 +20,12 @@ from torch import Tensor
 from data.command import run
 from data.files import sha256
 from data.progress import Progress
-from data.shards import read_arrays, read_attrs, shard_path, write_arrays
+from data.shards import write_arrays
 from data.weights import builtin
 from data.workers import Workers
 from data.world import cores
 from recipes import factors
-from recipes.generated import sampled
+from recipes.generated import missing, read_set, sampled
 from synth import latents, load_generator
 
 FIRST = 60_000_000  # first seed of the persons: far from all that is sampled for training, measuring or scoring
@@ -71,14 +71,9 @@ def main(
         raise ValueError(f"--views is {views}: a person needs 2 to 100 pictures")
     G = load_generator("builtin", "cpu")
     attrs = {"generator_sha256": G.sha256, "persons": persons, "views": views, "shard_size": shard_size, "psi": psi}
-    paths = [shard_path(out, index) for index in range(persons // shard_size)]
-    for path in paths:
-        if path.is_file() and read_attrs(path) != attrs:
-            raise ValueError(f"{path} was made otherwise: give another --out or the same flags as before")
     tasks = {
         path: range(index * shard_size, (index + 1) * shard_size)
-        for index, path in enumerate(paths)
-        if not path.is_file()
+        for index, path in missing(out, persons // shard_size, attrs)
     }
     if not tasks:
         return
@@ -91,17 +86,10 @@ def main(
 def load_people(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """image and person of all shards of a folder, and how they were made."""
     remedy = f"run `python -m recipes.generated_people --out {folder}`"
-    if not shard_path(folder, 0).is_file():
-        raise FileNotFoundError(f"{folder} has no pictures: {remedy}")
-    made = read_attrs(shard_path(folder, 0))
-    if made.get("generator_sha256") != sha256(builtin("generator")):  # whose latents mean what recipes.factors says
+    data, made = read_set(folder, "persons", ("image", "person"), remedy)
+    if made["generator_sha256"] != sha256(builtin("generator")):  # whose latents mean what recipes.factors says
         raise ValueError(f"{folder} was made by another generator than the built-in one: delete it and {remedy}")
-    paths = [shard_path(folder, index) for index in range(made["persons"] // made["shard_size"])]
-    for path in paths:
-        if not path.is_file() or read_attrs(path) != made:
-            raise ValueError(f"{path} is missing or made otherwise: {remedy}")
-    parts = [read_arrays(path, ("image", "person")) for path in paths]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, made
+    return data, made
 
 
 if __name__ == "__main__":
