@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
+from torch import Tensor
 
 
 def cores() -> int:
@@ -60,6 +61,18 @@ def meet() -> None:
     """Waits until all processes are here."""
     if dist.is_initialized():
         dist.barrier()
+
+
+def from_process(source: int, tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor of the process `source`, in all of them; the others give one of its shape and type.
+
+    device: where tensors can be sent from: NCCL carries those of GPUs alone.
+    """
+    if not dist.is_initialized():
+        return tensor
+    sent = tensor.to(device)
+    dist.broadcast(sent, source)
+    return sent.to(tensor.device)
 
 
 def leave_world() -> None:

@@ -17,11 +17,13 @@ from torch import Tensor
 from data.images import to_range
 from data.progress import Progress
 from data.shards import read_arrays, read_attrs
+from data.world import from_process
 from hairnet.split import PointsOfW, masks_of, render
 
 FACE, HAIR = 0, 1  # the two sides of a pair: first index of `Samples.w`; more of them may follow
 CURRICULUM = 1  # second number of the seeds that draw a curriculum's rows
 EASIEST = 0.25  # share of the pairs, by yaw gap, that a curriculum begins with
+ROWS = 256  # pictures rendered at a time
 KEEP_BYTES = 2 << 30  # pictures up to this much are rendered once and kept
 
 
@@ -80,25 +82,43 @@ class Views:
 class Samples:
     """The pictures of pairs w (sides, N, w_dim), by side and row.
 
-    raised: of the inner-face masks, as the network's config has it; `amp` renders in bfloat16, `quiet` without a bar.
+    raised: of the inner-face masks, as the network's config has it; `amp` renders in bfloat16, `quiet` without a bar;
+    rank, world: of the processes that train together, which all have to make the same samples.
     """
 
     def __init__(
-        self, generator: Any, w: Tensor, points: PointsOfW, raised: float, amp: bool, quiet: bool = True
+        self,
+        generator: Any,
+        w: Tensor,
+        points: PointsOfW,
+        raised: float,
+        amp: bool,
+        quiet: bool = True,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
         self.generator, self.w, self.amp = generator, w, amp
         R = generator.resolution
         self.masks = torch.stack([_bytes(masks_of(points(side, R), R, raised)) for side in w])
         self.images: Tensor | None = None
         if w.shape[0] * w.shape[1] * 3 * R**2 <= KEEP_BYTES:
-            with Progress(
-                total=w.shape[0] * w.shape[1], desc="rendering", unit="pictures", leave=False, disable=quiet
-            ) as bar:
-                parts = []
-                for part in w.flatten(0, 1).split(256):
-                    parts.append(self._render(part))
-                    bar.update(len(part))
+            parts = self._rendered(w.flatten(0, 1).split(ROWS), quiet, rank, world)
             self.images = torch.cat(parts).unflatten(0, w.shape[:2])
+
+    def _rendered(self, parts: tuple[Tensor, ...], quiet: bool, rank: int, world: int) -> list[Tensor]:
+        """The pictures of all parts, of which this process of `world` renders its share and is sent the others."""
+        count = sum(len(part) for part in parts[rank::world])
+        with Progress(total=count, desc="rendering", unit="pictures", leave=False, disable=quiet) as bar:
+            own = []
+            for part in parts[rank::world]:
+                own.append(self._render(part))
+                bar.update(len(part))
+        shape = (3, self.generator.resolution, self.generator.resolution)
+        pictures = []
+        for k, part in enumerate(parts):
+            mine = own[k // world] if k % world == rank else torch.empty((len(part), *shape), dtype=torch.uint8)
+            pictures.append(from_process(k % world, mine, part.device))
+        return pictures
 
     def __len__(self) -> int:
         return self.w.shape[1]

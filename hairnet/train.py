@@ -187,7 +187,7 @@ def train(
     units = response_units(G, judges, w.flatten(0, 1), recipe.seed, recipe.amp)
     held, taught = w[:, -recipe.held_out :], w[:, : -recipe.held_out]
     taught = torch.cat([taught, exchanged(G, judges, taught, recipe.seed, recipe.amp, recipe.persons)])
-    samples = Samples(G, taught, points, network.config.raised, recipe.amp, quiet=rank > 0)
+    samples = Samples(G, taught, points, network.config.raised, recipe.amp, rank > 0, rank, world)
     by_gap = None if gaps is None else gaps[: taught.shape[1]].abs().argsort(stable=True)
     lesson = Lesson(network, samples, judges, units, recipe.plan, recipe.seed, rank, world, by_gap)
     model: nn.Module = lesson

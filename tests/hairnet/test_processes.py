@@ -15,7 +15,10 @@ import hairnet.train
 from data.shards import read_arrays, read_attrs, write_arrays
 from hairnet import load_network
 from hairnet.recipe import Recipe
+from hairnet.samples import Samples, read_pairs
+from hairnet.split import PointsOfW
 from hairnet.train import train
+from synth import load_generator
 from tests.hairnet.conftest import SMALL
 from tests.hairnet.trainings import PAIRS, PATIENCE, TOY, records, run_training
 
@@ -62,6 +65,33 @@ def test_two_processes_with_half_the_batch_each_learn_as_one(world, recipe, tmp_
         assert one.keys() == other.keys()
         for name in one.keys() - {"pairs_per_second"}:
             assert abs(one[name] - other[name]) <= tolerance * max(1, abs(one[name])), (one["step"], name)
+
+
+def sampled_as_rank(rank: int, size: int, meeting: Path, out: Path, generator: Path, w: torch.Tensor) -> None:
+    """One process of a world, which keeps the pictures that it has."""
+    dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=size)
+    G = load_generator(generator, "cpu")
+    samples = Samples(G, w, PointsOfW(G, w.flatten(0, 1)), raised=0.1, amp=False, rank=rank, world=size)
+    torch.save(samples.images, out / f"{rank}.pt")
+    dist.destroy_process_group()
+
+
+def test_processes_share_the_rendering_and_have_the_same_pictures(world, tmp_path, monkeypatch):
+    monkeypatch.setattr("hairnet.samples.ROWS", 7)  # several parts, the last one smaller
+    torch.set_num_threads(1)
+    G = load_generator(world.generator, "cpu")
+    w = read_pairs(world.pairs, G)
+    alone = Samples(G, w, PointsOfW(G, w.flatten(0, 1)), raised=0.1, amp=False).images
+    fork = multiprocessing.get_context("fork").Process
+    meet = (3, tmp_path / "meeting", tmp_path, world.generator, w)
+    processes = [fork(target=sampled_as_rank, args=(rank, *meet)) for rank in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(PATIENCE)
+        process.kill()  # does nothing to one that has ended
+        assert process.exitcode == 0
+    assert all(torch.equal(torch.load(tmp_path / f"{rank}.pt"), alone) for rank in range(3))
 
 
 @pytest.mark.slow
