@@ -59,6 +59,8 @@ class Recipe:
 PRESETS = {
     "demo": Recipe("demo", steps=1200, plan=Plan(batch=32, pictures=8, swaps=8)),
     "builtin": Recipe("builtin", steps=10_000, plan=Plan(batch=48, pictures=8, swaps=8), persons=3, unjudged=0.8),
+    # to go on from a network: every step is judged, on more results that nobody knows, at a third of the rate
+    "polish": Recipe("polish", steps=1200, plan=Plan(batch=32, pictures=8, swaps=16), unjudged=0.0, lr=5e-4),
     "full": Recipe("full", steps=300_000, plan=Plan(batch=64, pictures=32, swaps=32), network=LARGE, lr=2e-4,
                    warmup=2000, ema=0.9998, unjudged=0.2, held_out=256),
 }  # fmt: skip

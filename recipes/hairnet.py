@@ -2,9 +2,9 @@
 
     python -m recipes.hairnet --out runs/builtin/hairnet
 
-It runs the stages that `make dataset directions train` runs, on more faces and for longer: two trainings by the preset
-`builtin`, the second of which goes on from what the first has made, with the learning rate risen again. Each stage
-keeps what is done, so the same command goes on after an interruption.
+It runs the stages that `make dataset directions train` runs, on more faces and for longer: a training by the preset
+`builtin`, most of whose steps are taught by known codes alone, and one by the preset `polish`, which goes on from it
+and judges the pictures of every step. Each stage keeps what is done, so the same command goes on after an interruption.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from hairnet.steering import FILE
 from hairnet.train import NETWORK
 from hairnet.train import main as train
 from recipes.directions import FACES, directions_of
-
-AGAIN = 8000  # steps of the second training
 
 
 def main(
@@ -39,8 +37,8 @@ def main(
         out: folder for all stages: faces, directions, pairs, first, hairnet
         faces: number of faces to sample and pair, seeds 0 to faces - 1
         generator: "builtin" or the generator to train for
-        steps: of each training; left out: those of the preset builtin, and then AGAIN
-        start: a network to go on from in place of the first training, "builtin" or a file
+        steps: of each training; left out: those of its preset
+        start: a network to go on from in place of what the first training makes, "builtin" or a file
         ship: put the network into data/weights/, in half precision, and record its sha256
     """
     if ship and generator != "builtin":
@@ -48,12 +46,11 @@ def main(
     directions_of(generator, out, faces)
     if pairs := make_pairs(out / "faces", out / "directions", out / "pairs", generator=generator):
         print(f"{pairs['pairs']:,} pairs accepted of {pairs['faces']:,} faces")
-    teach = partial(train, pairs=out / "pairs", preset="builtin", generator=generator)
+    teach = partial(train, pairs=out / "pairs", generator=generator, steps=steps)
     if start is None:
         start = str(out / "first" / NETWORK)
-        teach(out=out / "first", steps=steps)
-    # another seed: other blemishes, and the pairs in another order
-    teach(out=out / "hairnet", start_from=start, steps=steps or AGAIN, seed=1)
+        teach(out=out / "first", preset="builtin")
+    teach(out=out / "hairnet", preset="polish", start_from=start, seed=1)
     if ship:
         target = WEIGHTS / "hairnet.safetensors"
         tensors, config = load_network(out / "hairnet" / NETWORK)
