@@ -82,8 +82,8 @@ def main(
     Args:
         pairs: folder of pair files that directions.pairs has written for this generator
         out: folder for the network, its validation picture, the log and the checkpoints
-        preset: demo (2 cores, 6 minutes), builtin (the shipped network's first training), polish (its second, to be given
-            a network to go on from) or full (256 px IR-SE50 encoders, GPUs)
+        preset: demo (2 cores, 6 minutes), builtin (the shipped network's first training), polish (its second: with
+            --start-from) or full (256 px IR-SE50 encoders, GPUs)
         arch: hairnet, or subrtova: the published network of FG 2021, whose encoders see 256 px (fewer where the
             generator makes fewer)
         generator: "builtin", our .safetensors, NVIDIA's .pkl or rosinality's .pt
