@@ -70,7 +70,7 @@ def from_process(source: int, tensor: Tensor, device: torch.device) -> Tensor:
     """
     if not dist.is_initialized():
         return tensor
-    sent = tensor.to(device)
+    sent = tensor.to(device).contiguous()  # processes send memory as it lies
     dist.broadcast(sent, source)
     return sent.to(tensor.device)
 
