@@ -9,7 +9,7 @@ from data.images import to_tensor
 from data.weights import INDEX, WEIGHTS, builtin, load_network
 from directions.attributes import ATTRIBUTES
 from directions.direction import load_directions
-from evaluation.retrieval import open_setup
+from evaluation.retrieval import open_setup, retrieval
 from faces import load_embedder, load_parser
 from faces.landmarks import load_pose_network
 from hairnet import load_network as load_hairnet
@@ -67,6 +67,13 @@ def test_the_shipped_network_draws_another_picture_for_other_hair():
     pictures = net.pictures(net.codes(face=crops[:1].expand(2, -1, -1, -1), hair=crops))
     assert pictures.shape == crops.shape and torch.isfinite(pictures).all()
     assert not torch.equal(pictures[0], pictures[1])
+
+
+@pytest.mark.slow  # minutes: 10,000 faces and 1,000 transfers
+def test_the_shipped_network_keeps_the_person_among_ten_thousand(tmp_path):
+    found = retrieval(gallery=10_000, queries=1000, corrections=1, out=tmp_path)
+    assert found["transfer"]["rank_1"] >= 0.983 and found["transfer"]["mean_rank"] <= 1.143
+    assert found["hair_donor"]["rank_1"] <= 0.01
 
 
 def test_a_second_look_brings_what_the_network_reads_of_its_picture_nearer_to_what_was_meant():
