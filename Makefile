@@ -9,6 +9,7 @@ GENERATOR  ?= builtin
 SEEDS      ?= 0-4095
 SHARD_SIZE ?= 512
 ATTRIBUTES ?= yaw,pitch,hair_length,hair_volume,hair_lightness
+# Degrees that the hair source of a pair may nod: none without a direction of pitch.
 NOD        ?= $(if $(findstring pitch,$(ATTRIBUTES)),5,0)
 PRESET     ?= demo
 STEPS      ?=
