@@ -81,8 +81,8 @@ weights: setup
 # The shipped networks, each from its recipe: renders, what reads poses, the generator, what reads faces, what transfers hair.
 builtin: setup
 	$(RUN_PYTHON) recipes.renders --set faces --out runs/renders/faces
-	$(RUN_PYTHON) recipes.renders --set people --out runs/renders/people
-	$(RUN_PYTHON) recipes.renders --set wigs --out runs/renders/wigs
+	$(RUN_PYTHON) recipes.renders --set people --heads 4500 --out runs/renders/people
+	$(RUN_PYTHON) recipes.renders --set wigs --heads 4500 --out runs/renders/wigs
 	$(RUN_PYTHON) recipes.pose --renders runs/renders/faces
 	$(RUN_PYTHON) recipes.generator_data --out runs/renders/pairs
 	OMP_NUM_THREADS=1 $(RUN_PYTHON) torch.distributed.run --standalone --nproc-per-node $(PROCESSES) \

@@ -167,7 +167,7 @@ def make_pairs(
 
 def named(attribute: str) -> str:
     """As flags call it: yaw, pitch or light."""
-    return attribute if attribute in (YAW, PITCH) else "light"
+    return "light" if lights([attribute]) else attribute
 
 
 @dataclass(frozen=True)

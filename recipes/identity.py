@@ -163,32 +163,33 @@ def known_of(names: np.ndarray, folder: Path) -> np.ndarray:
     return known
 
 
+def parted(kind: Kind, data: dict[str, np.ndarray], folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of a folder's pictures that a kind is trained on, and those of classes that are held out."""
+    names, persons = data[kind.column], np.unique(data["person"])[kind.persons]
+    seen = np.isin(names, known_of(names, folder))
+    return np.flatnonzero(seen & np.isin(data["person"], persons)), np.flatnonzero(~seen)
+
+
 HeldOut = tuple[np.ndarray, np.ndarray]  # images (N, S, S, 3) uint8 and the numbers (N,) of who or what they show
 
 
 def rendered(kind: Kind, renders: Path, wigs: Path) -> tuple[Classes, HeldOut]:
     """The renders that a kind is trained on, and those of classes that are held out."""
     data = load_set(renders, "people", ("image", "person", "hair"))
-    names, persons = data[kind.column], np.unique(data["person"])[kind.persons]
-    seen = np.isin(names, known_of(names, renders))
-    rows = np.flatnonzero(seen & np.isin(data["person"], persons))
+    names, (rows, others) = data[kind.column], parted(kind, data, renders)
     numbers, which = np.unique(names[rows], return_inverse=True)
     first = read_attrs(shard_path(renders, 0))["first"]
     people = kind.column == "person"
     facts = factors_of(Head.sample(first + int(k)).identity for k in numbers) if people else looks_of(numbers, wigs)
-    others = np.flatnonzero(~seen)
     return Classes(data["image"][rows], which, facts), (data["image"][others], names[others])
 
 
 def generated(kind: Kind, folder: Path) -> tuple[Classes, HeldOut, dict[str, Any]]:
     """The same of the built-in generator's people, and how they were made."""
     data, made = load_people(folder)
-    names = data["person"]
-    known = known_of(names, folder)
-    rows = np.flatnonzero(np.isin(names, known[kind.persons]))
+    names, (rows, others) = data["person"], parted(kind, data, folder)
     numbers, which = np.unique(names[rows], return_inverse=True)
     units = unit_factors(person_latents(range(int(numbers.max()) + 1), views=1))
-    others = np.flatnonzero(~np.isin(names, known))
     facts = factors_of(head(units[k]).identity for k in numbers)
     return Classes(data["image"][rows], which, facts), (data["image"][others], names[others]), made
 
