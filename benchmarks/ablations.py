@@ -16,9 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from data.command import run
 from data.files import atomic_path, write_json
 from data.weights import load_network as read_network
+from hairnet.losses import Judges
+from hairnet.material import Material, prepare
 from hairnet.recipe import Recipe, recipe_for
 from hairnet.train import NETWORK, train
 
@@ -117,10 +121,10 @@ def main(
     if page is not None and not (START in page and END in page):
         raise ValueError(f"--write {write} has no table of figures: it stands between {START} and {END}")
     recipe = recipe_for("demo", steps, batch, None, seed, amp)
-    figures = {}
+    figures, shared = {}, Shared()
     for name in names:
         print(f"{name}:", flush=True)
-        figures[name] = figures_of(name, pairs, out / name, recipe, device)
+        figures[name] = figures_of(name, pairs, out / name, recipe, device, shared)
         write_json(out / "ablations.json", {"steps": steps, "batch": batch, "seed": seed, "figures": figures})
     table = table_of(figures, steps, batch, seed)
     print(table)
@@ -129,11 +133,25 @@ def main(
             temporary.write_text(page[: page.index(START) + len(START)] + f"\n{table}\n" + page[page.index(END) :])
 
 
-def figures_of(name: str, pairs: Path, out: Path, recipe: Recipe, device: str) -> dict[str, float]:
+class Shared:
+    """The material of trainings on the same pairs, with the same generator and judges: made once for all alike."""
+
+    def __init__(self) -> None:
+        self.made: dict[tuple[float, int], Material] = {}
+
+    def __call__(self, generator: Any, judges: Judges, w: Tensor, recipe: Recipe, raised: float, *_: int) -> Material:
+        """As `prepare`; of all that variants change only these two say what it is."""
+        key = raised, recipe.persons
+        if key not in self.made:
+            self.made[key] = prepare(generator, judges, w, recipe, raised)
+        return self.made[key]
+
+
+def figures_of(name: str, pairs: Path, out: Path, recipe: Recipe, device: str, shared: Shared) -> dict[str, float]:
     """Trains a variant, unless it has been, and returns its figures, with the millions of its parameters."""
     variant = variant_of(name, recipe.steps)
     train(pairs, out, variant.apply(recipe), "builtin", "builtin-loss", "builtin-hair", "builtin", 500, device,
-          perceptual=variant.perceptual)  # fmt: skip
+          perceptual=variant.perceptual, prepared=shared)  # fmt: skip
     tensors, config = read_network(out / NETWORK)
     return {"millions": sum(x.numel() for x in tensors.values()) / 1e6} | config["recipe"]["validation"]
 

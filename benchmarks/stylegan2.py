@@ -175,11 +175,16 @@ def memory(form: Form, ws: Tensor, backward: bool) -> int:
     """The bytes that one pass of a form takes at its peak; on a CPU in a process of its own, before any other pass."""
     if ws.is_cuda:
         return used(form, ws, backward)
-    with ProcessPoolExecutor(1, get_context("fork"), initializer=FORMS.append, initargs=(form,)) as pool:
+    with ProcessPoolExecutor(1, get_context("fork"), initializer=start_there, initargs=(form,)) as pool:
         return pool.submit(used_there, ws, backward).result()
 
 
 FORMS: list[Form] = []  # in a process of `memory`: its form, which cannot be sent
+
+
+def start_there(form: Form) -> None:
+    torch.set_num_threads(1)  # threads do not survive a fork, and OpenMP would wait for them for ever
+    FORMS.append(form)
 
 
 def used_there(ws: Tensor, backward: bool) -> int:

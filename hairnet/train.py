@@ -16,6 +16,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,14 +32,12 @@ from data.world import device_of, join_world, leave_world, world_size
 from hairnet.judges import JudgeFiles
 from hairnet.lesson import Lesson
 from hairnet.logs import Log, require_tensorboard
+from hairnet.material import Material, prepare
 from hairnet.model import read_hairnet, save_hairnet
 from hairnet.network import Network, arch_of, new_network
-from hairnet.persons import exchanged
 from hairnet.recipe import Recipe, recipe_for
-from hairnet.response import response_units
-from hairnet.samples import Samples, read_gaps, read_pairs
+from hairnet.samples import read_gaps, read_pairs
 from hairnet.shared_norm import share_statistics
-from hairnet.split import PointsOfW
 from hairnet.state import STATE, load_state, refuse_other, save_state
 from hairnet.step import NotFinite, loss_scaler, over_processes, save_batch, take_step
 from hairnet.subrtova import SIZE
@@ -143,8 +142,12 @@ def train(
     perceptual: str = "none",
     tensorboard: bool = False,
     start: str | Path | None = None,
+    prepared: Callable[..., Material] = prepare,
 ) -> None:
-    """Trains as `recipe` says, in this process of `world`; the other arguments are those of `main`."""
+    """Trains as `recipe` says, in this process of `world`; the other arguments are those of `main`.
+
+    prepared: makes the material as `prepare` does; for trainings that share theirs.
+    """
     judge_files = JudgeFiles.find(identity, hair, parser, perceptual)
     G = load_generator(generator, device)
     w = read_pairs(pairs, G)
@@ -183,23 +186,18 @@ def train(
         print(f"preparing {w.shape[1]} pairs" + (f", going on after step {done}" if done else ""), flush=True)
     log = Log(out, done, tensorboard) if rank == 0 else None
     w = w.to(device)
-    points = PointsOfW(G, w.flatten(0, 1), recipe.amp)
-    units = response_units(G, judges, w.flatten(0, 1), recipe.seed, recipe.amp)
-    held, taught = w[:, -recipe.held_out :], w[:, : -recipe.held_out]
-    taught = torch.cat([taught, exchanged(G, judges, taught, recipe.seed, recipe.amp, recipe.persons)])
-    samples = Samples(G, taught, points, network.config.raised, recipe.amp, rank > 0, rank, world)
-    by_gap = None if gaps is None else gaps[: taught.shape[1]].abs().argsort(stable=True)
-    lesson = Lesson(network, samples, judges, units, recipe.plan, recipe.seed, rank, world, by_gap)
+    material = prepared(G, judges, w, recipe, network.config.raised, rank, world)
+    by_gap = None if gaps is None else gaps[: -recipe.held_out].abs().argsort(stable=True)
+    lesson = Lesson(network, material.taught, judges, material.units, recipe.plan, recipe.seed, rank, world, by_gap)
     model: nn.Module = lesson
     if world > 1:  # all buffers are the same everywhere by themselves
         model = nn.parallel.DistributedDataParallel(lesson, broadcast_buffers=False)
-    validation = Samples(G, held, points, network.config.raised, amp=False)
 
     def keep(step: int) -> dict[str, float]:
         assert log is not None
-        figures = validate(ema, validation, judges, units)
+        figures = validate(ema, material.held_out, judges, material.units)
         log.write({"step": step, "validation": figures})
-        draw_validation(out / "validation.png", ema, validation, recipe.seed)
+        draw_validation(out / "validation.png", ema, material.held_out, recipe.seed)
         save_state(out, step, modules, optimizer, settings, scaler)
         return figures
 

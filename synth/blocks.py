@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from synth.layers import SLOPE, SQRT2, Linear, depthwise_filter, upsample_image
+from synth.channelwise import Scale, ScaleShiftLeaky, Smooth
+from synth.layers import SQRT2, Linear, depthwise_filter, upsample_image
 from synth.noise import Noise
 
 
@@ -43,15 +44,14 @@ class StyledConv(nn.Module):
         with torch.autocast(x.device.type, enabled=False):  # squares of styles overflow half precision
             scale = torch.rsqrt(style.square() @ self._power().t() + 1e-8) * SQRT2
             offset = self._offset(len(x), noise)
-        x = x * style[:, :, None, None].to(x.dtype)
+        x = Scale.apply(x, style.to(x.dtype))
         if self.up:
             x = F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2)
-            x = F.conv2d(x, self.fir, padding=1, groups=x.shape[1])
+            x = Smooth.apply(x, self.fir.to(x.dtype))
         else:
             x = F.conv2d(x, self.weight, padding=1)
         # The leaky ReLU is homogeneous, so its gain sqrt(2) is folded into scale and offset.
-        x = torch.addcmul(offset.to(x.dtype), x, scale[:, :, None, None].to(x.dtype))
-        return clamped(F.leaky_relu_(x, SLOPE), self.clamp)
+        return clamped(ScaleShiftLeaky.apply(x, scale.to(x.dtype), offset.to(x.dtype)), self.clamp)
 
     def _power(self) -> Tensor:
         """(fan_out, fan_in) sums of the squared weights; those of weights that do not change are kept.
