@@ -5,7 +5,7 @@
     python -m benchmarks.ablations --pairs runs/demo/pairs --write docs/ablations.md
 
 The same command goes on after an interruption: a variant is trained once per output folder. The figures are those of
-the held-out pairs that every training ends with (hairnet.validate).
+the held-out pairs that every training ends with (hairnet.training.validate).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from torch import Tensor
 from data.command import run
 from data.files import atomic_path, write_json
 from data.weights import load_network as read_network
-from hairnet.losses import Judges
-from hairnet.material import Material, prepare
-from hairnet.recipe import Recipe, recipe_for
 from hairnet.train import NETWORK, train
+from hairnet.training.losses import Judges
+from hairnet.training.material import Material, prepare
+from hairnet.training.recipe import Recipe, recipe_for
 
 WHOLE = (0.0, 1.0, 0.0, 1.0)
 START, END = "<!-- figures: python -m benchmarks.ablations -->", "<!-- end of figures -->"

@@ -27,13 +27,13 @@ from torch import Tensor, nn
 from benchmarks.stylegan2 import peak_bytes
 from data.command import run
 from data.files import write_json
-from hairnet.lesson import Lesson, Plan
-from hairnet.losses import Judges
 from hairnet.network import LARGE, NETWORKS, Network, new_network
-from hairnet.recipe import PRESETS
-from hairnet.samples import Samples
 from hairnet.split import TEMPLATE
-from hairnet.step import follow, loss_scaler, take_step
+from hairnet.training.lesson import Lesson, Plan
+from hairnet.training.losses import Judges
+from hairnet.training.recipe import PRESETS
+from hairnet.training.samples import Samples
+from hairnet.training.step import follow, loss_scaler, take_step
 from synth import latents, load_generator
 from synth.networks import Generator
 

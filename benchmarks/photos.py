@@ -29,8 +29,8 @@ from faces.detect import chosen, detect
 from faces.onnx import OnnxNetwork
 from faces.parsing import load_parser
 from faces.reading import arcface_quad, reading_of
-from hairnet.canvas import scaled
 from hairnet.model import HairNet, Portrait, load_network
+from hairnet.photo.canvas import scaled
 from hairnet.transfer import photos_of
 
 MATERIAL = Path(__file__).resolve().parents[2] / "shared/material"

@@ -26,7 +26,7 @@ from faces import Aligned, align
 from faces.parsing import Parser
 from hairnet.looks import Look
 from hairnet.model import HairNet
-from hairnet.portraits import Portrait
+from hairnet.photo.portraits import Portrait
 from hairnet.split import template_points
 from hairnet.steering import fingerprint
 

@@ -19,12 +19,12 @@ from data.images import check_image_path, read_image, to_uint8, write_image
 from data.progress import Progress
 from directions.edit import parse_values
 from faces.parsing import load_parser
-from hairnet.composite import Blend, Strands
 from hairnet.embeddings import Album, parse_paths
 from hairnet.mix import Take, between, check_strength
 from hairnet.mix import path as weights_of
 from hairnet.model import load_network
-from hairnet.portraits import Result
+from hairnet.photo.composite import Blend, Strands
+from hairnet.photo.portraits import Result
 from hairnet.strips import contact, frame
 
 OWN = "own"  # instead of a photo: the hair that the face's photo shows

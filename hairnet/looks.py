@@ -20,10 +20,10 @@ from PIL import Image
 from torch import Tensor
 
 from data.images import to_tensor, to_uint8
-from hairnet.composite import Blend, Strands
 from hairnet.mix import Take, between, by_layers, check_strength, stronger
-from hairnet.morph import Morph
-from hairnet.portraits import Portrait, Result
+from hairnet.photo.composite import Blend, Strands
+from hairnet.photo.morph import Morph
+from hairnet.photo.portraits import Portrait, Result
 from hairnet.steering import Steering
 
 if TYPE_CHECKING:

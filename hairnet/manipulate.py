@@ -20,9 +20,9 @@ from data.files import check_file_place, check_folder_place, check_not_among, wr
 from data.images import check_image_path, read_image, to_uint8, write_image
 from directions.edit import parse_values
 from faces.parsing import load_parser
-from hairnet.adjust import in_colour, in_shape
 from hairnet.embeddings import Album
 from hairnet.model import HairNet, load_network
+from hairnet.photo.adjust import in_colour, in_shape
 from hairnet.steer import measure
 from hairnet.steering import COLOUR, HairDirection, load_steering, read_published
 from hairnet.strips import contact, frame

@@ -19,11 +19,11 @@ from data.world import device_of
 from faces import align
 from faces.landmarks import PoseNetwork, load_pose_network
 from faces.parsing import Parser, load_parser
-from hairnet.composite import Blend, Strands, composite
 from hairnet.looks import Look
 from hairnet.mix import Take
 from hairnet.network import Network, arch_of, new_network
-from hairnet.portraits import Portrait, Result
+from hairnet.photo.composite import Blend, Strands, composite
+from hairnet.photo.portraits import Portrait, Result
 from hairnet.split import face_part, find_points, hair_part, masks_of, placed_at, resize
 from hairnet.steering import FILE, Steering, load_steering
 from hairnet.subrtova import read_hulls, read_published

@@ -22,10 +22,10 @@ from data.files import check_folder_place, check_not_among
 from data.images import check_image_path, write_image
 from data.progress import Progress
 from faces.parsing import load_parser
-from hairnet.composite import Blend, Strands
 from hairnet.embeddings import Album
 from hairnet.mix import Take, check_strength
 from hairnet.model import load_network
+from hairnet.photo.composite import Blend, Strands
 
 COLUMNS = ("hair", "face", "out", "strength", "take")
 MOST_LINES = 1_000_000

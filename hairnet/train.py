@@ -29,19 +29,19 @@ from data.progress import Progress
 from data.weights import load_network as read_network
 from data.weights import resolve
 from data.world import device_of, join_world, leave_world, world_size
-from hairnet.judges import JudgeFiles
-from hairnet.lesson import Lesson
-from hairnet.logs import Log, require_tensorboard
-from hairnet.material import Material, prepare
 from hairnet.model import read_hairnet, save_hairnet
 from hairnet.network import Network, arch_of, new_network
-from hairnet.recipe import Recipe, recipe_for
-from hairnet.samples import read_gaps, read_pairs
-from hairnet.shared_norm import share_statistics
-from hairnet.state import STATE, load_state, refuse_other, save_state
-from hairnet.step import NotFinite, loss_scaler, over_processes, save_batch, take_step
 from hairnet.subrtova import SIZE
-from hairnet.validate import draw_validation, validate
+from hairnet.training.judges import JudgeFiles
+from hairnet.training.lesson import Lesson
+from hairnet.training.logs import Log, require_tensorboard
+from hairnet.training.material import Material, prepare
+from hairnet.training.recipe import Recipe, recipe_for
+from hairnet.training.samples import read_gaps, read_pairs
+from hairnet.training.shared_norm import share_statistics
+from hairnet.training.state import STATE, load_state, refuse_other, save_state
+from hairnet.training.step import NotFinite, loss_scaler, over_processes, save_batch, take_step
+from hairnet.training.validate import draw_validation, validate
 from synth import load_generator
 
 LOG_EVERY = 25  # steps

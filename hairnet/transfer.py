@@ -20,11 +20,11 @@ from data.progress import Progress
 from faces.align import align_at
 from faces.detect import chosen, detect, listed
 from faces.parsing import Parser, load_parser
-from hairnet.composite import Blend, Strands
 from hairnet.embeddings import names_of, photos_of
 from hairnet.mix import Take, check_corrections, check_strength
 from hairnet.model import HairNet, Portrait, Result, load_network
-from hairnet.quality import warnings
+from hairnet.photo.composite import Blend, Strands
+from hairnet.photo.quality import warnings
 
 
 def main(

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hairnet.losses import charbonnier
+from hairnet.training.losses import charbonnier
 
 GABOR_WAVELENGTHS = (2.7, 4.5)  # pixels: one strand of hair, one lock of hair at 64 px
 GABOR_ORIENTATIONS = 6

@@ -15,7 +15,7 @@ from data.world import device_of
 from evaluation.benchmark import report, runs
 from evaluation.benchmark.score import Judges
 from evaluation.benchmark.triples import CROWD
-from hairnet.composite import Blend
+from hairnet.photo.composite import Blend
 from synth.heads.render import check_size
 
 

@@ -26,9 +26,9 @@ from faces import Aligned, load_parser
 from faces.landmarks import load_pose_network
 from faces.parsing import Parser
 from hairnet import load_network
-from hairnet.composite import Blend
 from hairnet.embeddings import whole
 from hairnet.model import HairNet, Portrait
+from hairnet.photo.composite import Blend
 from hairnet.split import find_points
 
 Pictures = np.ndarray  # (N, S, S, 3) uint8

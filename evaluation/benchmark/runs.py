@@ -23,7 +23,7 @@ from evaluation.benchmark.score import Judges
 from evaluation.benchmark.triples import COLUMNS, Triple, all_triples, first_of_each
 from evaluation.benchmark.work import Plan, Scored, run_method
 from evaluation.judge import config_of, dependence
-from hairnet.composite import Blend
+from hairnet.photo.composite import Blend
 
 CACHE = Path("runs/benchmark/pictures")
 OUT = Path("runs/benchmark")

@@ -14,7 +14,7 @@ from typing import Literal
 from data.command import run
 from data.files import check_folder_place
 from evaluation.photos.judged import Settings, judged, told
-from hairnet.composite import Strands
+from hairnet.photo.composite import Strands
 
 
 def main(

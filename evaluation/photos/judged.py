@@ -21,7 +21,7 @@ from evaluation.photos.pictures import MADE, folder_of, make_pictures, read_pict
 from evaluation.provenance import programs_sha256, provenance
 from faces import load_embedder, load_parser
 from hairnet import load_network
-from hairnet.composite import Blend, Strands
+from hairnet.photo.composite import Blend, Strands
 
 EACH = 3  # examples of the best, of the middle, of the worst
 SHOWN = {"face": "face", "hair": "hair", "generated": "network's picture", "blended": "result"}

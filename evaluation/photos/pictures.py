@@ -24,8 +24,8 @@ from data.images import read_image, write_image
 from data.progress import Progress
 from evaluation.photos.people import Person
 from faces.parsing import Parser
-from hairnet.composite import Blend, Strands
 from hairnet.model import HairNet, Portrait
+from hairnet.photo.composite import Blend, Strands
 
 SIZE = 256  # px of every crop that is judged
 KEPT = 2  # photos in memory: the hair donor of a transfer is the face of the next

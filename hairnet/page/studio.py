@@ -20,12 +20,12 @@ from data.images import SAVING, read_image, write_image
 from faces.align import align_at
 from faces.detect import Faces, chosen, detect
 from faces.parsing import Parser
-from hairnet.composite import Blend, Strands
 from hairnet.looks import Look
 from hairnet.mix import STRONGEST, Take
 from hairnet.model import HairNet, Portrait
 from hairnet.page.folder import Folder
-from hairnet.quality import warnings
+from hairnet.photo.composite import Blend, Strands
+from hairnet.photo.quality import warnings
 
 SHOWN = 1400  # px: long side of the pictures on the page; downloads have the photo's own size
 KEPT_BYTES = 800_000_000  # of all photos that are kept ready

@@ -2,8 +2,8 @@ import pytest
 
 from benchmarks.ablations import END, START, VARIANTS, main, table_of, variant_of
 from hairnet.network import new_network
-from hairnet.recipe import recipe_for
 from hairnet.subrtova import SubrtovaConfig
+from hairnet.training.recipe import recipe_for
 
 
 @pytest.mark.parametrize("name", VARIANTS)

@@ -14,8 +14,8 @@ from data.shards import write_arrays
 from data.weights import save_network
 from faces.identity import Embedder
 from faces.parsing import Parser
-from hairnet.lesson import Plan
-from hairnet.recipe import PRESETS, Recipe
+from hairnet.training.lesson import Plan
+from hairnet.training.recipe import PRESETS, Recipe
 from synth.generator import load_generator, save_generator
 from synth.networks import Generator
 from tests.hairnet.trainings import run_training

@@ -14,10 +14,10 @@ import torch.distributed as dist
 import hairnet.train
 from data.shards import read_arrays, read_attrs, write_arrays
 from hairnet import load_network
-from hairnet.recipe import Recipe
-from hairnet.samples import Samples, read_pairs
 from hairnet.split import PointsOfW
 from hairnet.train import train
+from hairnet.training.recipe import Recipe
+from hairnet.training.samples import Samples, read_pairs
 from synth import load_generator
 from tests.hairnet.conftest import SMALL
 from tests.hairnet.trainings import PAIRS, PATIENCE, TOY, records, run_training
@@ -77,7 +77,7 @@ def sampled_as_rank(rank: int, size: int, meeting: Path, out: Path, generator: P
 
 
 def test_processes_share_the_rendering_and_have_the_same_pictures(world, tmp_path, monkeypatch):
-    monkeypatch.setattr("hairnet.samples.ROWS", 7)  # several parts, the last one smaller
+    monkeypatch.setattr("hairnet.training.samples.ROWS", 7)  # several parts, the last one smaller
     torch.set_num_threads(1)
     G = load_generator(world.generator, "cpu")
     w = read_pairs(world.pairs, G)

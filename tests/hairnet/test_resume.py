@@ -12,8 +12,8 @@ import torch
 import hairnet.train
 from data.shards import read_arrays, read_attrs, write_arrays
 from data.weights import load_network as read_network
-from hairnet.recipe import Recipe
-from hairnet.state import STATE, save_state
+from hairnet.training.recipe import Recipe
+from hairnet.training.state import STATE, save_state
 from tests.hairnet.trainings import PAIRS, PATIENCE, bytes_of, run_training
 
 

@@ -11,13 +11,13 @@ from data.files import sha256
 from data.shards import read_arrays, read_attrs, write_arrays
 from data.weights import load_network as read_network
 from hairnet import load_network
-from hairnet.lesson import Lesson
-from hairnet.losses import Weights
 from hairnet.network import arch_of
-from hairnet.recipe import Recipe
-from hairnet.state import LOG
-from hairnet.step import rate_factor
 from hairnet.train import main, train
+from hairnet.training.lesson import Lesson
+from hairnet.training.losses import Weights
+from hairnet.training.recipe import Recipe
+from hairnet.training.state import LOG
+from hairnet.training.step import rate_factor
 from tests.hairnet.trainings import PAIRS, TOY, bytes_of, records, run_training
 
 

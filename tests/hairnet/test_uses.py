@@ -15,7 +15,7 @@ from faces.parsing import load_parser
 from hairnet import grid, interpolate, manipulate, pairs
 from hairnet.embeddings import Album, whole
 from hairnet.model import load_network
-from hairnet.portraits import Portrait
+from hairnet.photo.portraits import Portrait
 from hairnet.steering import FILE
 from tests.hairnet.toys import crops, toy_network
 

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hairnet.recipe import Recipe
-from hairnet.state import LOG
 from hairnet.train import train
+from hairnet.training.recipe import Recipe
+from hairnet.training.state import LOG
 
 PAIRS = "{}/pairs-00000.h5"
 TOY = {"stages": [[16, 1], [16, 1]]}  # of the published architecture
