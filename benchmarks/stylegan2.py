@@ -172,7 +172,7 @@ def flops(generator: Generator, ws: Tensor, backward: bool) -> float:
 
 
 def memory(form: Form, ws: Tensor, backward: bool) -> int:
-    """The bytes that one pass of a form takes at its peak; on a CPU in a process of its own, before any other pass."""
+    """The bytes that one pass of a form takes at its peak; on a CPU in a process of its own and on one thread."""
     if ws.is_cuda:
         return used(form, ws, backward)
     with ProcessPoolExecutor(1, get_context("fork"), initializer=start_there, initargs=(form,)) as pool:

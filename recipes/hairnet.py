@@ -3,8 +3,9 @@
     python -m recipes.hairnet --out runs/builtin/hairnet
 
 It runs the stages that `make dataset directions train` runs, on more faces and for longer: a training by the preset
-`builtin`, most of whose steps are taught by known codes alone, and one by the preset `polish`, which goes on from it
-and judges the pictures of every step. Each stage keeps what is done, so the same command goes on after an interruption.
+`builtin`, most of whose steps are taught by known codes alone, and two by the preset `polish`, each of which goes on
+from the one before and judges the pictures of every step. Each stage keeps what is done, so the same command goes on
+after an interruption.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from hairnet.train import NETWORK
 from hairnet.train import main as train
 from recipes.directions import FACES, directions_of
 
+POLISHED = {"second": 1200, "hairnet": 3000}  # folders of the trainings by the preset polish, and their steps
+
 
 def main(
     *,
@@ -34,10 +37,10 @@ def main(
     """Samples faces, finds directions, makes pairs, trains, and puts the network among the shipped weights if told to.
 
     Args:
-        out: folder for all stages: faces, directions, pairs, first, hairnet
+        out: folder for all stages: faces, directions, pairs, first, second, hairnet
         faces: number of faces to sample and pair, seeds 0 to faces - 1
         generator: "builtin" or the generator to train for
-        steps: of each training; left out: those of its preset
+        steps: of each training; left out: as the shipped network's
         start: a network to go on from in place of what the first training makes, "builtin" or a file
         ship: put the network into data/weights/, in half precision, and record its sha256
     """
@@ -46,11 +49,13 @@ def main(
     directions_of(generator, out, faces)
     if pairs := make_pairs(out / "faces", out / "directions", out / "pairs", generator=generator):
         print(f"{pairs['pairs']:,} pairs accepted of {pairs['faces']:,} faces")
-    teach = partial(train, pairs=out / "pairs", generator=generator, steps=steps)
+    teach = partial(train, pairs=out / "pairs", generator=generator)
     if start is None:
         start = str(out / "first" / NETWORK)
-        teach(out=out / "first", preset="builtin")
-    teach(out=out / "hairnet", preset="polish", start_from=start, seed=1)
+        teach(out=out / "first", preset="builtin", steps=steps)
+    for seed, (name, own) in enumerate(POLISHED.items(), 1):
+        teach(out=out / name, preset="polish", start_from=start, seed=seed, steps=steps or own)
+        start = str(out / name / NETWORK)
     if ship:
         target = WEIGHTS / "hairnet.safetensors"
         tensors, config = load_network(out / "hairnet" / NETWORK)

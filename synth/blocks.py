@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from synth.channelwise import Scale, ScaleShiftLeaky, Smooth
+from synth.gradients import MixChannels, Scale, ScaleShiftLeaky, Smooth
 from synth.layers import SQRT2, Linear, depthwise_filter, upsample_image
 from synth.noise import Noise
 
@@ -40,7 +40,9 @@ class StyledConv(nn.Module):
             self.register_buffer("fir", depthwise_filter(fan_out, 4.0), persistent=False)
 
     def forward(self, x: Tensor, style: Tensor, noise: Noise) -> Tensor:
-        """(N, fan_in, H, W), style (N, fan_in) -> (N, fan_out, R, R)."""
+        """(N, fan_in, H, W), style (N, fan_in) -> (N, fan_out, R, R); one row of either goes with all of the other."""
+        count = max(len(x), len(style))
+        x, style = x.expand(count, -1, -1, -1), style.expand(count, -1)
         with torch.autocast(x.device.type, enabled=False):  # squares of styles overflow half precision
             scale = torch.rsqrt(style.square() @ self._power().t() + 1e-8) * SQRT2
             offset = self._offset(len(x), noise)
@@ -103,23 +105,6 @@ class ToRGB(nn.Module):
         pixels = x.permute(0, 2, 3, 1).reshape(n, height * width, c)
         rgb = MixChannels.apply(pixels, weight.to(x.dtype)).float() + self.bias
         return clamped(rgb.reshape(n, height, width, 3).permute(0, 3, 1, 2), self.clamp)
-
-
-class MixChannels(torch.autograd.Function):
-    """pixels (N, P, C), weight (N, D, C) -> (N, P, D): torch.matmul with a faster gradient of a weight of few rows.
-
-    Autograd's own multiplies pixels^T by a matrix of D = 3 columns, which on a CPU takes four times as long.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, pixels: Tensor, weight: Tensor) -> Tensor:
-        ctx.save_for_backward(pixels, weight)
-        return pixels @ weight.transpose(1, 2)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
-        pixels, weight = ctx.saved_tensors
-        return grads[0] @ weight, grads[0].transpose(1, 2) @ pixels
 
 
 class Block(nn.Module):

@@ -1,6 +1,6 @@
 """Hair between hair, in the photo: from the face's own to a donor's, between several donors', colour or shape alone.
 
-Every head of hair is a source, the photo's own among them. Sheets (see photo.strands) move each source's hair into
+Every head of hair is a source, the photo's own among them. Sheets (hairnet.photo.strands) move each source's hair into
 the shape of each other one; between shapes the sheets are mixed, so that all sources meet in one shape that changes
 smoothly with the weights, and there their strands are mixed. With all the weight on one donor it is the transfer, with
 all of it on the photo's own hair the photo.

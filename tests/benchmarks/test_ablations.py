@@ -1,9 +1,14 @@
+import json
+
+import numpy as np
 import pytest
 
-from benchmarks.ablations import END, START, VARIANTS, main, table_of, variant_of
+from benchmarks.ablations import END, HELD_OUT, START, TRUTH, VARIANTS, main, table_of, variant_of
+from data.shards import write_arrays
 from hairnet.network import new_network
 from hairnet.subrtova import SubrtovaConfig
 from hairnet.training.recipe import recipe_for
+from synth import latents, load_generator
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -32,7 +37,7 @@ def test_every_variant_stands_on_the_page_that_has_room_for_its_figures(checkout
 
 
 def test_the_table_has_a_line_per_variant_and_leaves_missing_figures_empty():
-    table = table_of({"default": {"millions": 7.5, "w": 0.25}, "no-hair": {"millions": 7.5}}, 10, 8, 0)
+    table = table_of({"default": {"millions": 7.5, "iou": 0.25}, "no-hair": {"millions": 7.5}}, 10, 8, 0)
     lines = table.splitlines()
     assert lines[0].startswith("10 steps of 8 pairs") and lines[4].startswith("| default |  | 7.500 | 0.250 |")
     assert lines[5].startswith("| no-hair | default | 7.500 |  |") and len(lines) == 6
@@ -44,3 +49,25 @@ def test_unknown_variants_and_pages_without_a_table_are_refused_before_work(tmp_
     (tmp_path / "page.md").write_text("nothing")
     with pytest.raises(ValueError, match="no table of figures"):
         main(pairs=tmp_path, write=tmp_path / "page.md")
+
+
+@pytest.mark.slow
+def test_variants_are_trained_once_and_judged_by_held_out_pairs_and_by_the_truth(tmp_path):
+    G = load_generator("builtin", "cpu")
+    w = G.mapping(latents(range(200), G.z_dim))[:, 0].detach().numpy()
+    write_arrays(
+        tmp_path / "pairs" / "pairs-00000.h5",
+        {"seed": np.arange(100), "w_face": w[:100], "w_hair": w[100:], "yaw_gap": np.zeros(100, np.float32)},
+        {"generator_sha256": G.sha256},
+    )
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{START}\nold\n{END}\nafter\n")
+    for _ in range(2):
+        main(pairs=tmp_path / "pairs", out=tmp_path / "out", variants="default,no-hair", steps=2, batch=4, write=page)
+    figures = json.loads((tmp_path / "out" / "ablations.json").read_text())["figures"]
+    assert set(figures) == {"default", "no-hair"}
+    for found in figures.values():
+        assert set(found) == {"millions", *TRUTH, *HELD_OUT} and 0 < found["iou"] < 1
+    text = page.read_text()
+    assert "| no-hair | default |" in text and "old" not in text
+    assert text.startswith("before") and text.endswith("after\n")

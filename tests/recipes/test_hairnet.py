@@ -1,4 +1,4 @@
-"""The recipe of the shipped network from faces to two trainings, on a toy budget."""
+"""The recipe of the shipped network from faces to three trainings, on a toy budget."""
 
 import pytest
 
@@ -10,10 +10,11 @@ TOY = {"faces": 700, "steps": 4}
 
 
 @pytest.mark.slow  # a minute: it samples, measures, fits and pairs faces first
-def test_the_second_training_goes_on_from_the_first_and_nothing_is_made_twice(tmp_path):
+def test_every_training_goes_on_from_the_one_before_and_nothing_is_made_twice(tmp_path):
     main(out=tmp_path, **TOY)
-    first, last = (tmp_path / name / "hairnet.safetensors" for name in ("first", "hairnet"))
-    assert load_network(last)[1]["recipe"]["start"]["sha256"] == sha256(first)
+    networks = [tmp_path / name / "hairnet.safetensors" for name in ("first", "second", "hairnet")]
+    for before, after in zip(networks, networks[1:], strict=False):
+        assert load_network(after)[1]["recipe"]["start"]["sha256"] == sha256(before)
     made = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
     main(out=tmp_path, **TOY)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")} == made

@@ -8,7 +8,6 @@ import torch._dynamo
 
 from benchmarks.stylegan2 import textbook
 from synth import latents
-from synth.blocks import MixChannels
 from synth.networks import Generator
 
 
@@ -80,11 +79,19 @@ def test_its_gradients_are_those_of_the_textbook_form(generator):
     assert ((ours - book).norm() / book.norm()).item() < 1e-2  # kinks of the leaky ReLU fall to either side
 
 
-def test_the_colours_have_first_and_second_derivatives():
-    pixels, weight = (torch.randn(2, rows, 4, dtype=torch.float64, requires_grad=True) for rows in (5, 3))
-    assert torch.equal(MixChannels.apply(pixels, weight), pixels @ weight.transpose(1, 2))
-    assert torch.autograd.gradcheck(MixChannels.apply, (pixels, weight))
-    assert torch.autograd.gradgradcheck(MixChannels.apply, (pixels, weight))
+@pytest.mark.parametrize("small", [0, 1 << 18])
+def test_one_row_of_styles_goes_with_all_features_and_one_of_features_with_all_styles(generator, small, monkeypatch):
+    monkeypatch.setattr("synth.gradients.SMALL", small)
+    ws = generator.mapping(latents(range(3), 8)).detach()
+    for styled, started in ((1, 3), (3, 1)):
+        rows = ws[:styled].clone().requires_grad_()
+        start = generator.synthesis.features(ws[:started], resolution=8)
+        one = generator.synthesis(rows, start=start)
+        whole = rows.expand(3, -1, -1)
+        three = generator.synthesis(whole, start=tuple(part.expand(3, -1, -1, -1) for part in start))
+        assert torch.allclose(one, three, atol=1e-6)
+        first, second = (torch.autograd.grad(x.square().sum(), rows, retain_graph=True)[0] for x in (one, three))
+        assert torch.allclose(first, second, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("resolution, num_ws", [(4, 2), (64, 10), (256, 14), (1024, 18)])

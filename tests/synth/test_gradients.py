@@ -1,11 +1,13 @@
-"""What happens to feature maps channel by channel: values and gradients are those of the plain formulas."""
+"""What surrounds the synthesis' convolutions: values and gradients are those of the plain formulas."""
+
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch.nn import functional as F
 
-from synth import channelwise
-from synth.channelwise import Scale, ScaleShiftLeaky, Smooth
+from synth import gradients
+from synth.gradients import MixChannels, Scale, ScaleShiftLeaky, Smooth
 from synth.layers import SLOPE, depthwise_filter
 
 OFFSETS = {"a number per channel": (1, 4, 1, 1), "one field": (1, 4, 6, 5), "a field per sample": (3, 4, 6, 5)}
@@ -13,7 +15,7 @@ OFFSETS = {"a number per channel": (1, 4, 1, 1), "one field": (1, 4, 6, 5), "a f
 
 @pytest.fixture(params=[0, 1 << 18], ids=["sample by sample", "at once"])
 def way(request, monkeypatch):
-    monkeypatch.setattr(channelwise, "SMALL", request.param)
+    monkeypatch.setattr(gradients, "SMALL", request.param)
 
 
 def maps(*shape, seed=0):
@@ -48,10 +50,32 @@ def test_a_scaled_map_has_the_value_and_the_gradients_of_its_formula():
 
 
 @pytest.mark.usefixtures("way")
-def test_an_offset_that_learns_nothing_costs_no_gradient():
-    x, scale, offset = maps(3, 4, 6, 5), maps(3, 4, seed=1), maps(*OFFSETS["one field"], seed=2).detach()
-    (gradient,) = torch.autograd.grad(ScaleShiftLeaky.apply(x, scale, offset).sum(), x)
-    assert torch.allclose(gradient, torch.autograd.grad(plain(x, scale, offset).sum(), x)[0])
+@pytest.mark.parametrize("learning", range(3), ids=["x", "scale", "offset"])
+def test_gradients_that_nobody_wants_are_not_made(learning):
+    inputs = [x.detach() for x in (maps(3, 4, 6, 5), maps(3, 4, seed=1), maps(*OFFSETS["one field"], seed=2))]
+    inputs[learning].requires_grad_()
+    (wanted,) = torch.autograd.grad(plain(*inputs).sum(), inputs[learning])
+    asked = tuple(k == learning for k in range(3))
+    x, scale, offset = inputs
+    kept = SimpleNamespace(saved_tensors=(x, scale, plain(*inputs)), needs_input_grad=asked, offset_shape=offset.shape)
+    with torch.no_grad():
+        grads = ScaleShiftLeaky.backward(kept, torch.ones_like(x))
+    assert tuple(grad is not None for grad in grads) == asked
+    assert torch.allclose(grads[learning], wanted)
+
+
+def test_sums_over_a_batch_in_bfloat16_are_as_exact_sample_by_sample(monkeypatch):
+    x, scale, offset = (maps(*shape).detach().to(torch.bfloat16) for shape in ((64, 4, 6, 5), (64, 4), (1, 4, 1, 1)))
+    offset.requires_grad_()
+    weights = torch.rand(64, 4, 6, 5).to(torch.bfloat16)
+    errors = []
+    for small in (1 << 18, 0):
+        monkeypatch.setattr(gradients, "SMALL", small)
+        (found,) = torch.autograd.grad((ScaleShiftLeaky.apply(x, scale, offset) * weights).sum(), offset)
+        doubles = x.double(), scale.double(), offset.detach().double().requires_grad_()
+        (exact,) = torch.autograd.grad((plain(*doubles) * weights).sum(), doubles[2])
+        errors.append(((found.double() - exact).norm() / exact.norm()).item())
+    assert errors[1] < 1.5 * errors[0] + 1e-3
 
 
 def test_smoothing_is_a_convolution_of_every_channel_by_itself():
@@ -67,3 +91,10 @@ def test_all_have_second_derivatives():
     assert torch.autograd.gradgradcheck(Scale.apply, (x, scale))
     assert torch.autograd.gradgradcheck(ScaleShiftLeaky.apply, (x, scale, offset))
     assert torch.autograd.gradgradcheck(lambda one: Smooth.apply(one, fir), (x,))
+
+
+def test_the_colours_have_first_and_second_derivatives():
+    pixels, weight = (torch.randn(2, rows, 4, dtype=torch.float64, requires_grad=True) for rows in (5, 3))
+    assert torch.equal(MixChannels.apply(pixels, weight), pixels @ weight.transpose(1, 2))
+    assert torch.autograd.gradcheck(MixChannels.apply, (pixels, weight))
+    assert torch.autograd.gradgradcheck(MixChannels.apply, (pixels, weight))
