@@ -146,11 +146,13 @@ class Shared:
     def __init__(self) -> None:
         self.made: dict[tuple[Any, ...], Material] = {}
 
-    def __call__(self, generator: Any, judges: Judges, w: Tensor, recipe: Recipe, raised: float, *_: int) -> Material:
+    def __call__(
+        self, generator: Any, judges: Judges, w: Tensor, recipe: Recipe, raised: float, *process: int
+    ) -> Material:
         """As `prepare`, whose other arguments are the same in all these trainings."""
         key = raised, recipe.persons, recipe.seed, recipe.amp, recipe.held_out
         if key not in self.made:
-            self.made[key] = prepare(generator, judges, w, recipe, raised)
+            self.made[key] = prepare(generator, judges, w, recipe, raised, *process)
         return self.made[key]
 
 

@@ -26,9 +26,10 @@ ABOUT = {
 INTRODUCTION = """# Shipped weights
 
 Trained here, on renders of `synth/heads/`, on pictures of the generator that learned from them, and on nothing else;
-under the project's MIT licence. `make builtin` makes them again. This page is written by `python -m recipes.cards` from
-the record inside each file; figures are on renders or samples that the training has not seen. `index.json` holds the
-sha256 that is checked whenever one is loaded.
+under the project's MIT licence. `make builtin` makes such networks anew; some of these learned from earlier versions
+of others, or from fewer renders, as their sha256 and counts below say. This page is written by `python -m recipes.cards`
+from the record inside each file; figures are on renders or samples that the training has not seen. `index.json` holds
+the sha256 that is checked whenever one is loaded.
 """
 
 
@@ -42,7 +43,7 @@ def card(kind: str, record: dict[str, Any]) -> str:
         "sha256": f"`{record['sha256']}`",
         "command": f"`{recipe.pop('command')}`",
     }
-    rows |= {name: _text(value) for name, value in recipe.items()}
+    rows |= {name: text for name, value in recipe.items() if (text := _text(value))}
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     return f"\n## {kind}\n{ABOUT[kind]}\n\n| | |\n|---|---|\n{table}\n"
 

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.ablations import END, HELD_OUT, START, TRUTH, VARIANTS, main, table_of, variant_of
+from benchmarks.ablations import END, HELD_OUT, START, TRUTH, VARIANTS, Shared, main, table_of, variant_of
 from data.shards import write_arrays
 from hairnet.network import new_network
 from hairnet.subrtova import SubrtovaConfig
@@ -49,6 +49,17 @@ def test_unknown_variants_and_pages_without_a_table_are_refused_before_work(tmp_
     (tmp_path / "page.md").write_text("nothing")
     with pytest.raises(ValueError, match="no table of figures"):
         main(pairs=tmp_path, write=tmp_path / "page.md")
+
+
+def test_variants_share_the_material_that_is_the_same_for_them(monkeypatch):
+    monkeypatch.setattr("benchmarks.ablations.prepare", lambda *arguments: object())
+    shared, recipe = Shared(), recipe_for("demo", 10, None, None, 0, False)
+
+    def material(name):
+        return shared("G", "judges", "w", variant_of(name, 10).apply(recipe), 0.1, 0, 1)
+
+    assert material("default") is material("no-hair") is material("w-alone")
+    assert len({id(material(name)) for name in ("default", "other-seed", "three-persons")}) == 3
 
 
 @pytest.mark.slow
