@@ -27,9 +27,9 @@ INTRODUCTION = """# Shipped weights
 
 Trained here, on renders of `synth/heads/`, on pictures of the generator that learned from them, and on nothing else;
 under the project's MIT licence. `make builtin` makes such networks anew; some of these learned from earlier versions
-of others, or from fewer renders, as their sha256 and counts below say. This page is written by `python -m recipes.cards`
-from the record inside each file; figures are on renders or samples that the training has not seen. `index.json` holds
-the sha256 that is checked whenever one is loaded.
+of others, or from fewer renders, as their sha256 and counts below say. This page is written by
+`python -m recipes.cards` from the record inside each file; figures are on renders or samples that the training has not
+seen. `index.json` holds the sha256 that is checked whenever one is loaded.
 """
 
 
