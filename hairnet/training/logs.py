@@ -12,7 +12,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hairnet.training.state import LOG, cut_log
+from data.resume import cut_log
+from hairnet.training.state import LOG
 
 TABLE, EVENTS = "log.csv", "tensorboard"
 

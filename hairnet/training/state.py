@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from data.resume import cut_log as cut_log  # for those who keep a log beside the state
 from data.resume import refuse_other
 from data.weights import load_network, save_network
 

@@ -3,7 +3,8 @@ import json
 import pytest
 import torch
 
-from hairnet.training.state import cut_log, load_state, refuse_other, save_state
+from data.resume import cut_log
+from hairnet.training.state import load_state, refuse_other, save_state
 
 
 def trained(seed: int):
