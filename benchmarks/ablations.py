@@ -4,8 +4,9 @@
     python -m benchmarks.ablations --variants default,batch-norm,subrtova --steps 200
     python -m benchmarks.ablations --write docs/ablations.md
 
-The same command goes on after an interruption: a variant is trained once per output folder. The figures are those of
-the held-out pairs that every training ends with (hairnet.training.validate).
+The same command goes on after an interruption: a variant is trained and judged once per output folder. The figures are
+those of the held-out pairs that every training ends with (hairnet.training.validate), and those against the truth, of
+the 500 triples of evaluation.benchmark that stand for anybody with anybody's hair.
 """
 
 from __future__ import annotations

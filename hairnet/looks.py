@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from data.images import to_tensor, to_uint8
-from hairnet.mix import Take, between, by_layers, check_strength, stronger
+from hairnet.mix import Take, between, by_layers, check_strength, checked_weights, stronger
 from hairnet.photo.composite import Blend, Strands
 from hairnet.photo.morph import Morph
 from hairnet.photo.portraits import Portrait, Result
@@ -66,7 +66,7 @@ class Look:
         self, weights: Sequence[float] | np.ndarray | None = None, strength: float = 1.0, take: Take = "all"
     ) -> Tensor:
         """ws (1, num_ws, w_dim) of the mixture; arguments as for `at`."""
-        hair = between(self.hair_embeddings, np.array([self._weights(weights)]))
+        hair = between(self.hair_embeddings, checked_weights(weights, len(self.hairs))[None])
         if take == "all" and strength == 1:
             return self.net.decode(self.face_embedding, hair)
         if take == "all" or self._steering is not None:
@@ -96,7 +96,7 @@ class Look:
         generated = self._picture(ws)
         if blend == "none":
             return Result(self.face.aligned.to_photo(generated), generated, generated, ws, None)
-        made = self._morph(strands).at(self._weights(weights), strength, take, blend)
+        made = self._morph(strands).at(weights, strength, take, blend)
         return Result(
             self.face.canvas.to_photo(self.face.aligned, made.picture, made.mask), made.crop, generated, ws, made
         )
@@ -108,13 +108,6 @@ class Look:
             donors = [hair.canvas for hair in self.hairs]
             self._morphs[strands] = Morph(self.face.canvas, donors, pictures, self.face.parser, strands)
         return self._morphs[strands]
-
-    def _weights(self, weights: Sequence[float] | np.ndarray | None) -> np.ndarray:
-        count = len(self.hairs)
-        given = np.eye(count)[0] if weights is None else np.asarray(weights, np.float64)
-        if given.shape != (count,) or not (given >= 0).all() or abs(given.sum() - 1) > 1e-6:
-            raise ValueError(f"weights are {weights}: give {count} numbers from 0 that sum to 1")
-        return given
 
     def _picture(self, ws: Tensor) -> Image.Image:
         return Image.fromarray(to_uint8(self.net.pictures(ws))[0])

@@ -34,6 +34,17 @@ def path(count: int, steps: int) -> np.ndarray:
     return np.maximum(0, 1 - np.abs(places[:, None] - np.arange(count)[None]))
 
 
+def checked_weights(weights: Sequence[float] | np.ndarray | None, count: int) -> np.ndarray:
+    """(count,) float64: how much of each of `count` things; None is all of the first.
+
+    ValueError unless they are as many numbers from 0 that sum to 1.
+    """
+    given = np.eye(count)[0] if weights is None else np.asarray(weights, np.float64)
+    if given.shape != (count,) or not (given >= 0).all() or abs(given.sum() - 1) > 1e-6:
+        raise ValueError(f"weights are {weights}: give {count} numbers from 0 that sum to 1")
+    return given
+
+
 def between(embeddings: Tensor, weights: np.ndarray | Tensor) -> Tensor:
     """(K, ...) embeddings or codes and (N, K) weights -> (N, ...): weighted sums."""
     w = torch.as_tensor(weights, dtype=embeddings.dtype, device=embeddings.device)

@@ -63,10 +63,10 @@ class ScaleShiftLeaky(torch.autograd.Function):
             to_scale = (grad * x).sum(dim=(2, 3)) if of_scale else None
             return to_x, to_scale, grad.sum_to_size(shape) if of_offset else None
         to_x, to_scale = torch.empty_like(x) if of_x else None, torch.empty_like(scale) if of_scale else None
-        # A sum over the batch is kept in float32 at least: bfloat16 would forget what is small beside it.
-        exact = torch.promote_types(x.dtype, torch.float32)
-        zeros = torch.zeros(shape, dtype=exact, device=x.device).contiguous(memory_format=torch.channels_last)
-        to_offset = zeros if of_offset else None
+        to_offset = None
+        if of_offset:  # a sum over the batch, in float32 at least: bfloat16 would forget what is small beside it
+            exact = torch.promote_types(x.dtype, torch.float32)
+            to_offset = torch.empty(shape, dtype=exact, memory_format=torch.channels_last).zero_()
         for one in _samples(x):
             own = _before_leaky(grad[one], y[one])
             if to_offset is not None:

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from faces.parsing import Parser
-from hairnet.mix import Take, check_strength
+from hairnet.mix import Take, check_strength, checked_weights
 from hairnet.photo.canvas import CROP, WORK, Canvas, in_crop, scaled
 from hairnet.photo.composite import Blend, Composite, Strands, lay, read_generated
 from hairnet.photo.outline import depth, mean_depth, solid
@@ -100,9 +100,7 @@ class Morph:
             blend: "alpha", "multiband" or "poisson"; for colour alone they are the same
         """
         check_strength(strength)
-        shares = np.array([1.0, *[0.0] * (len(self.donors) - 1)] if weights is None else weights, np.float64)
-        if shares.shape != (len(self.donors),) or (shares < 0).any() or abs(shares.sum() - 1) > 1e-6:
-            raise ValueError(f"weights are {weights}: give {len(self.donors)} numbers from 0 that sum to 1")
+        shares = checked_weights(weights, len(self.donors))
         fill = sum(w * one for w, (one, _) in zip(shares, self._behind, strict=True))
         gone = sum(w * one for w, (_, one) in zip(shares, self._behind, strict=True))
         bald = self.face.pixels + gone[..., None] * (fill - self.face.pixels)

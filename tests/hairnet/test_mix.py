@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from hairnet.mix import between, by_layers, check_strength, path, shape_layers, stronger
+from hairnet.mix import between, by_layers, check_strength, checked_weights, path, shape_layers, stronger
 
 
 def test_a_path_meets_every_donor_and_lies_between_neighbours():
@@ -15,6 +15,17 @@ def test_a_path_meets_every_donor_and_lies_between_neighbours():
 def test_a_path_of_too_few_or_too_many_steps_is_refused(count, steps):
     with pytest.raises(ValueError, match=f"--steps is {steps}: it must lie in"):
         path(count, steps)
+
+
+@pytest.mark.parametrize("weights", [[1.0], [0.5, 0.6], [-0.5, 1.5], [float("nan"), 1.0], [[0.5, 0.5]]])
+def test_weights_of_another_number_or_that_are_no_shares_are_refused(weights):
+    with pytest.raises(ValueError, match="give 2 numbers from 0 that sum to 1"):
+        checked_weights(weights, 2)
+
+
+def test_without_weights_all_is_of_the_first():
+    assert checked_weights(None, 3).tolist() == [1, 0, 0]
+    assert checked_weights([0.25, 0.75], 2).tolist() == [0.25, 0.75]
 
 
 @pytest.mark.parametrize("form", [(8,), (4, 8)])
