@@ -22,7 +22,7 @@ from data.images import read_image
 from faces import Embedder, load_embedder
 from recipes.figures import embeddings, retrieval_figures
 from recipes.generated import sampled
-from recipes.generated_people import person_latents
+from recipes.generated_people import class_latents
 from recipes.renders import Plan
 from synth import load_generator
 
@@ -47,7 +47,7 @@ def fresh_people(heads: int, size: int = 64) -> dict[str, np.ndarray]:
 def generated_people(persons: int) -> dict[str, np.ndarray]:
     """`persons` x 4 pictures of the built-in generator: image (N, S, S, 3) uint8, person (N,) int64."""
     numbers = range(FIRST, FIRST + persons)
-    images = sampled(load_generator("builtin", "cpu"), person_latents(numbers, WIGS), psi=1.0)
+    images = sampled(load_generator("builtin", "cpu"), class_latents("person", numbers, WIGS), psi=1.0)
     return {"image": images, "person": np.repeat(np.array(numbers), WIGS)}
 
 

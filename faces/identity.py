@@ -8,6 +8,7 @@ depthwise 5x5 and pointwise convolutions, in the manner of ConvNeXt, with a glob
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,12 @@ from faces.parsing import build, check_crop, ready, resized
 from faces.published import PUBLISHED, published_embedder
 from faces.reading import FACENET, Reading, cut, reading_of
 
-KINDS = {"builtin": "embedder", "builtin-loss": "embedder-loss", "builtin-hair": "hair"}  # name -> kind of network
+KINDS = {  # name -> kind of network
+    "builtin": "embedder",
+    "builtin-loss": "embedder-loss",
+    "builtin-hair": "hair",
+    "builtin-hair-scorer": "hair-scorer",
+}
 GROUP = 16  # channels per group of the normalisation
 
 
@@ -84,9 +90,10 @@ def depthwise_body(widths: tuple[int, ...], depths: tuple[int, ...]) -> nn.Seque
 
 
 BODIES = {"residual": residual_body, "depthwise": depthwise_body}
-SIZES: dict[str, dict[str, tuple[int, ...]]] = {  # 1.1 to 1.7 million parameters each at 64 px
-    "residual": {"widths": (48, 64, 128, 160), "depths": (1, 2, 2, 1)},
-    "depthwise": {"widths": (64, 128, 256), "depths": (2, 4, 1)},
+SIZES: dict[str, dict[str, Any]] = {  # of the shipped networks; 1.1 to 3.1 million parameters at 64 px
+    "residual": {"body": "residual", "widths": (48, 64, 128, 160), "depths": (1, 2, 2, 1)},
+    "wide": {"body": "residual", "widths": (48, 64, 144, 224), "depths": (1, 1, 2, 2)},
+    "depthwise": {"body": "depthwise", "widths": (64, 128, 256), "depths": (2, 4, 1)},
 }
 WHOLE = (0.0, 1.0, 0.0, 1.0)  # top, bottom, left, right of what a network sees, as shares of the crop
 INNER = (0.28, 0.92, 0.18, 0.82)  # from the forehead to the chin: all that says who it is, little of the hair
@@ -175,9 +182,9 @@ PUBLISHED_READINGS = {
 }
 
 
-def new_embedder(body: str, dimensions: int = 128, input_size: int = 64, window: tuple[float, ...] = WHOLE) -> Embedder:
-    """An untrained embedder of the shipped size; `body` is "residual" or "depthwise"."""
-    return Embedder(body, **SIZES[body], dimensions=dimensions, input_size=input_size, window=window)
+def new_embedder(size: str, dimensions: int = 128, input_size: int = 64, window: tuple[float, ...] = WHOLE) -> Embedder:
+    """An untrained embedder of a size of SIZES."""
+    return Embedder(**SIZES[size], dimensions=dimensions, input_size=input_size, window=window)
 
 
 def load_embedder(name: str | Path = "builtin", device: str | torch.device | None = None) -> Embedder:

@@ -97,6 +97,8 @@ def read_set(
     if not shard_path(folder, 0).is_file():
         raise FileNotFoundError(f"{folder} has no pictures: {remedy}")
     made = read_attrs(shard_path(folder, 0))
+    if counted not in made:
+        raise ValueError(f"{folder} holds no {counted}: {remedy} elsewhere")
     paths = [shard_path(folder, index) for index in range(made[counted] // made["shard_size"])]
     for path in paths:
         if not path.is_file() or read_attrs(path) != made:

@@ -5,15 +5,18 @@
     python -m recipes.identity --kind embedder                          # who it is; only ever scores
     python -m recipes.identity --kind embedder-loss                     # who it is; for losses
     python -m recipes.renders --set wigs --out runs/renders/wigs
-    python -m recipes.identity --kind hair                              # which hair it wears: 20 minutes of a core
+    python -m recipes.identity --kind hair                              # which hair it wears; for losses
+    python -m recipes.generated_people --same hair --out runs/renders/generated-hairs
+    python -m recipes.identity --kind hair-scorer                       # which hair it wears; only ever scores
 
 The two identity networks differ in architecture (faces.identity), in the persons they are trained on (even and odd
 numbers), in seed and in the order of what they see: what pleases the one need not please the other. Besides renders
 they see people of the built-in generator, each under all kinds of hair, so that in its pictures, too, they look at the
-face alone. Classes are persons or hairstyles. First a network learns to read what a class is, which only renders and
-latents can tell: of a person the factors that it was drawn from, of a hairstyle how it looks on a mannequin (what a
-factor does to hair depends on its style, so that most of them cannot be read from a picture at all). Then ArcFace's
-loss (Deng, Guo, Xue, Zafeiriou, CVPR 2019, eq. 3) makes of them an angle that tells classes apart.
+face alone; so does the descriptor that scores hair. Classes are persons or hairstyles. First a network learns to read
+what a class is, which only renders and latents can tell: of a person the factors that it was drawn from, of a hairstyle
+how it looks on a mannequin (what a factor does to hair depends on its style, so that most of them cannot be read from a
+picture at all), of one of the generator's, which has eleven cuts, its cut and its factors. Then ArcFace's loss (Deng,
+Guo, Xue, Zafeiriou, CVPR 2019, eq. 3) makes of them an angle that tells classes apart.
 """
 
 from __future__ import annotations
@@ -35,15 +38,16 @@ from data.shards import read_attrs, shard_path
 from data.weights import WEIGHTS
 from faces.identity import INNER, WHOLE, Embedder, new_embedder
 from recipes import augment
-from recipes.factors import head, unit_factors
+from recipes.factors import LIVE, head, unit_factors
 from recipes.figures import embeddings, retrieval_figures
-from recipes.generated_people import load_people, person_latents
+from recipes.generated_people import class_latents, load_people
 from recipes.renders import HAIR_SEEDS, load_set
 from recipes.training import Schedule, batches_of, check_network_name, keep, train
 from synth.heads import FACTOR_NAMES, Head, Identity, style_name
 
 HELD_OUT = 0.05  # share of the classes, the last ones, that the training never sees
 FACTORS = 10.0  # weight of the factors' mean squared error (in variances) against ArcFace's loss
+LIVE_HAIR = tuple(name.removeprefix("hair.") for name in LIVE if name.startswith("hair."))  # what the generator draws
 COLOURS = ("lightness", "hue", "grey", "dye", "roots")  # factors of hair that mean the same in every style
 LOOKS, LOOK_SIDE = 64, 16
 ANGLES_FROM, ANGLES_TO = 0.4, 0.7  # progress between which the weight of ArcFace's loss rises from 0 to 1
@@ -53,7 +57,7 @@ ANGLES_FROM, ANGLES_TO = 0.4, 0.7  # progress between which the weight of ArcFac
 class Kind:
     """What one embedder is made of."""
 
-    body: str  # architecture
+    size: str  # architecture, by its name in faces.identity.SIZES
     window: tuple[float, ...]  # the part of the crop that it sees
     column: str  # column of the pictures that names the class
     persons: slice  # whose pictures are used
@@ -67,6 +71,7 @@ KINDS = {
     "embedder": Kind("residual", INNER, "person", slice(0, None, 2), 11, 6000),
     "embedder-loss": Kind("depthwise", INNER, "person", slice(1, None, 2), 22, 3000),
     "hair": Kind("residual", WHOLE, "hair", slice(None), 33, 4500, "looks", sees_generated=False),
+    "hair-scorer": Kind("wide", WHOLE, "hair", slice(None), 44, 6000, "looks"),
 }
 
 
@@ -123,10 +128,18 @@ def looks_of(hairs: np.ndarray, wigs: Path) -> Tensor:
     return torch.cat([styles, colours, centred @ directions], 1)[torch.from_numpy(hairs)]
 
 
+def drawn_looks(units: Tensor) -> Tensor:
+    """(C, F) how the generator's hairstyles look, of rows (C, Z_DIM) of unit factors: which cut (one-hot), factors."""
+    drawn = [head(unit).hair for unit in units]
+    names = np.array([style_name(one.style) for one in drawn])
+    styles = torch.from_numpy(names[:, None] == np.unique(names)).float()
+    return torch.cat([styles, torch.tensor([[getattr(one, name) for name in LIVE_HAIR] for one in drawn])], 1)
+
+
 def standardised(table: Tensor) -> Tensor:
-    """(C, F) -> the same with columns of mean 0 and variance 1; a column that never changes stays 0."""
-    spread, mean = torch.std_mean(table, 0, correction=0)
-    return (table - mean) / spread.clamp_min(1e-3)
+    """(C, F) -> the same with columns of mean 0 and variance 1; a column that never changes stays 0, NaN stays NaN."""
+    centred = table - table.nanmean(0)
+    return centred / centred.square().nanmean(0).sqrt().clamp_min(1e-3)
 
 
 def changed(x: Tensor, g: Generator) -> Tensor:
@@ -142,16 +155,26 @@ def changed(x: Tensor, g: Generator) -> Tensor:
 
 @dataclass(frozen=True)
 class Classes:
-    """Pictures by what they show: images (N, S, S, 3) uint8, `which` (N,) of the C classes, facts (C, F) of each."""
+    """Pictures by what they show: images (N, S, S, 3) uint8, `which` (N,) of the C classes, facts (C, F) of each.
+
+    A fact that is not known is NaN.
+    """
 
     images: np.ndarray
     which: np.ndarray
     facts: Tensor
 
-    def __add__(self, other: Classes) -> Classes:
-        """Both, as classes beside each other."""
-        which = np.concatenate([self.which, len(self.facts) + other.which])
-        return Classes(np.concatenate([self.images, other.images]), which, torch.cat([self.facts, other.facts]))
+    def beside(self, other: Classes, same_facts: bool) -> Classes:
+        """Both, as classes beside each other; unless their facts are the same ones, each knows but its own."""
+        mine, others = self.facts, other.facts
+        if not same_facts:
+            blank = (
+                torch.full((len(mine), others.shape[1]), torch.nan),
+                torch.full((len(others), mine.shape[1]), torch.nan),
+            )
+            mine, others = torch.cat([mine, blank[0]], 1), torch.cat([blank[1], others], 1)
+        which = np.concatenate([self.which, len(mine) + other.which])
+        return Classes(np.concatenate([self.images, other.images]), which, torch.cat([mine, others]))
 
 
 def known_of(names: np.ndarray, folder: Path) -> np.ndarray:
@@ -165,9 +188,11 @@ def known_of(names: np.ndarray, folder: Path) -> np.ndarray:
 
 def parted(kind: Kind, data: dict[str, np.ndarray], folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """Rows of a folder's pictures that a kind is trained on, and those of classes that are held out."""
-    names, persons = data[kind.column], np.unique(data["person"])[kind.persons]
-    seen = np.isin(names, known_of(names, folder))
-    return np.flatnonzero(seen & np.isin(data["person"], persons)), np.flatnonzero(~seen)
+    names = data[kind.column]
+    seen, used = np.isin(names, known_of(names, folder)), np.ones(len(names), bool)
+    if "person" in data:
+        used = np.isin(data["person"], np.unique(data["person"])[kind.persons])
+    return np.flatnonzero(seen & used), np.flatnonzero(~seen)
 
 
 HeldOut = tuple[np.ndarray, np.ndarray]  # images (N, S, S, 3) uint8 and the numbers (N,) of who or what they show
@@ -185,12 +210,12 @@ def rendered(kind: Kind, renders: Path, wigs: Path) -> tuple[Classes, HeldOut]:
 
 
 def generated(kind: Kind, folder: Path) -> tuple[Classes, HeldOut, dict[str, Any]]:
-    """The same of the built-in generator's people, and how they were made."""
-    data, made = load_people(folder)
-    names, (rows, others) = data["person"], parted(kind, data, folder)
+    """The same of the built-in generator's people or hairstyles, and how they were made."""
+    data, made = load_people(folder, kind.column)
+    names, (rows, others) = data[kind.column], parted(kind, data, folder)
     numbers, which = np.unique(names[rows], return_inverse=True)
-    units = unit_factors(person_latents(range(int(numbers.max()) + 1), views=1))
-    facts = factors_of(head(units[k]).identity for k in numbers)
+    units = unit_factors(class_latents(kind.column, range(int(numbers.max()) + 1), views=1))[torch.from_numpy(numbers)]
+    facts = factors_of(head(unit).identity for unit in units) if kind.column == "person" else drawn_looks(units)
     return Classes(data["image"][rows], which, facts), (data["image"][others], names[others]), made
 
 
@@ -206,12 +231,12 @@ def train_embedder(
         sides = classes.images.shape[1], more.images.shape[1]
         if sides[0] != sides[1]:
             raise ValueError(f"{renders} has {sides[0]} px, {people} {sides[1]}: give renders of the generator's size")
-        classes += more
+        classes = classes.beside(more, same_facts=kind.column == "person")
     images, targets = torch.from_numpy(classes.images), torch.from_numpy(classes.which)
     facts = standardised(classes.facts)
 
     torch.manual_seed(kind.seed + schedule.seed)
-    embedder = new_embedder(kind.body, input_size=images.shape[1], window=kind.window)
+    embedder = new_embedder(kind.size, input_size=images.shape[1], window=kind.window)
     embedder = embedder.to(memory_format=torch.channels_last)
     arcface = ArcFace(len(facts), embedder.dimensions)
     reader = nn.Linear(embedder.dimensions, facts.shape[1])
@@ -221,13 +246,15 @@ def train_embedder(
         x = changed(batches_of(picked, images), g)
         with torch.autocast("cpu", torch.bfloat16):
             vectors = embedder.vectors(x)
-        missed = FACTORS * F.mse_loss(reader(vectors), facts[targets[picked]])
+        wanted, read = facts[targets[picked]], reader(vectors)
+        known = wanted.isfinite()
+        missed = FACTORS * F.mse_loss(read[known], wanted[known])
         share = min(1.0, max(0.0, (progress - ANGLES_FROM) / (ANGLES_TO - ANGLES_FROM)))
         return missed + share * arcface(F.normalize(vectors, dim=1), targets[picked]) if share else missed
 
     record |= {"seed": schedule.seed, "batch": schedule.batch, "rate": schedule.rate, "classes": len(facts),
                "images": len(images), "objective": f"{kind.facts}, then ArcFace s=24 m=0.35"}  # fmt: skip
-    key = {**record, "steps": schedule.steps, "body": kind.body, "column": kind.column}
+    key = {**record, "steps": schedule.steps, "size": kind.size, "column": kind.column}
     record |= train(nn.ModuleList([embedder, arcface, reader]), schedule, loss_of, folder / "state.pt", key)
     return embedder, record | {
         name: retrieval_figures(embeddings(embedder, shown), numbers) for name, (shown, numbers) in others.items()
@@ -236,10 +263,11 @@ def train_embedder(
 
 def main(
     *,
-    kind: Literal["embedder", "embedder-loss", "hair"],
+    kind: Literal["embedder", "embedder-loss", "hair", "hair-scorer"],
     renders: Path = Path("runs/renders/people"),
     wigs: Path = Path("runs/renders/wigs"),
     people: Path = Path("runs/renders/generated-people"),
+    hairs: Path = Path("runs/renders/generated-hairs"),
     out: Path | None = None,
     state: Path | None = None,
     steps: int | None = None,
@@ -251,10 +279,12 @@ def main(
     """Trains an embedder on renders and samples of persons; the same command again resumes.
 
     Args:
-        kind: embedder (scores identities), embedder-loss (for losses) or hair (hair descriptor)
+        kind: embedder (scores identities), embedder-loss (for losses), hair (hair descriptor, for losses) or
+            hair-scorer (scores hair)
         renders: folder of `python -m recipes.renders --set people`
-        wigs: folder of `python -m recipes.renders --set wigs`, for the hair descriptor
+        wigs: folder of `python -m recipes.renders --set wigs`, for the hair descriptors
         people: folder of `python -m recipes.generated_people`, for the embedders of faces
+        hairs: folder of `python -m recipes.generated_people --same hair`, for hair-scorer
         out: the network to write, a .safetensors file (none: the built-in one of this kind)
         state: folder for the training's state (none: runs/recipes/KIND)
         steps: training steps (none: those of the shipped network)
@@ -267,7 +297,8 @@ def main(
     out = out or WEIGHTS / f"{kind}.safetensors"
     check_network_name(out)
     folder = state or Path("runs/recipes") / kind
-    embedder, record = train_embedder(KINDS[kind], renders, wigs, people, folder, schedule)
+    shown = people if KINDS[kind].column == "person" else hairs
+    embedder, record = train_embedder(KINDS[kind], renders, wigs, shown, folder, schedule)
     keep(embedder, kind, out, record, "recipes.identity", kind)
 
 

@@ -13,9 +13,9 @@ from data.weights import load_network
 from faces import load_embedder
 from recipes import factors
 from recipes.figures import embeddings, retrieval_figures
-from recipes.generated_people import load_people, person_latents
+from recipes.generated_people import class_latents, load_people
 from recipes.generated_people import main as generate_people
-from recipes.identity import KINDS, ArcFace, generated, looks_of, rendered, standardised, train_embedder
+from recipes.identity import KINDS, LIVE_HAIR, ArcFace, generated, looks_of, rendered, standardised, train_embedder
 from recipes.renders import Plan, load_set, write_set
 from recipes.training import Schedule
 from synth.heads import FACTOR_NAMES
@@ -38,7 +38,14 @@ def wigs(tmp_path_factory):
 @pytest.fixture(scope="module")
 def people(tmp_path_factory):
     folder = tmp_path_factory.mktemp("generated")
-    generate_people(out=folder, persons=8, views=2, shard_size=4, workers=1)
+    generate_people(out=folder, classes=8, views=2, shard_size=4, workers=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def hairs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hairs")
+    generate_people(out=folder, same="hair", classes=8, views=2, shard_size=4, workers=1)
     return folder
 
 
@@ -72,11 +79,11 @@ def test_without_margin_the_loss_is_the_cosine_softmax():
     assert head(vectors, classes) > expected
 
 
-@pytest.mark.parametrize("kind", ["embedder-loss", "hair"])
-def test_the_command_trains_and_saves_a_network_that_loads(renders, wigs, people, checkout, tmp_path, kind):
+@pytest.mark.parametrize("kind", ["embedder-loss", "hair", "hair-scorer"])
+def test_the_command_trains_and_saves_a_network_that_loads(renders, wigs, people, hairs, checkout, tmp_path, kind):
     out = tmp_path / f"{kind}.safetensors"
     flags = [f"--kind={kind}", f"--renders={renders}", f"--out={out}", f"--state={tmp_path / 'state'}"]
-    flags += [f"--wigs={wigs}", f"--people={people}", "--steps=3", "--batch=8"]
+    flags += [f"--wigs={wigs}", f"--people={people}", f"--hairs={hairs}", "--steps=3", "--batch=8"]
     command = [sys.executable, "-m", "recipes.identity", *flags]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
     assert done.returncode == 0 and "rank_1" in done.stdout, done.stderr
@@ -89,7 +96,7 @@ def test_the_command_trains_and_saves_a_network_that_loads(renders, wigs, people
 
 def test_the_two_identity_networks_differ_in_architecture_persons_and_seed():
     scores, losses = KINDS["embedder"], KINDS["embedder-loss"]
-    assert scores.body != losses.body and scores.seed != losses.seed
+    assert scores.size != losses.size and scores.seed != losses.seed
     persons = np.arange(100)
     assert not set(persons[scores.persons]) & set(persons[losses.persons])
 
@@ -109,7 +116,7 @@ def test_the_people_of_a_training_are_those_of_its_pictures(renders, wigs, peopl
 
 def test_the_generated_people_of_a_training_are_those_of_its_pictures(people):
     pictures, made = load_people(people)
-    units = factors.unit_factors(person_latents(range(8), 1))
+    units = factors.unit_factors(class_latents("person", range(8), 1))
     numbers = []
     for kind in ("embedder", "embedder-loss"):
         seen, unseen, _ = generated(KINDS[kind], people)
@@ -125,8 +132,30 @@ def test_the_generated_people_of_a_training_are_those_of_its_pictures(people):
 
 def test_renders_and_samples_are_classes_beside_each_other(renders, wigs, people):
     seen, more = rendered(KINDS["embedder"], renders, wigs)[0], generated(KINDS["embedder"], people)[0]
-    both = seen + more
+    both = seen.beside(more, same_facts=True)
     assert len(both.facts) == len(seen.facts) + 3 and np.unique(both.which).tolist() == list(range(len(both.facts)))
+
+
+def test_hairs_of_renders_and_of_samples_know_their_own_facts(renders, wigs, hairs):
+    kind = KINDS["hair-scorer"]
+    seen, (more, unseen, made) = rendered(kind, renders, wigs)[0], generated(kind, hairs)
+    both = seen.beside(more, same_facts=False)
+    known, own = both.facts.isfinite(), seen.facts.shape[1]
+    assert known[: len(seen.facts), :own].all() and not known[: len(seen.facts), own:].any()
+    assert known[len(seen.facts) :, own:].all() and not known[len(seen.facts) :, :own].any()
+    assert made["hairs"] == 8 and set(unseen[1].tolist()) == {6, 7} and len(more.images) == 12
+    pictures, _ = load_people(hairs, "hair")
+    units = factors.unit_factors(class_latents("hair", range(8), 1))
+    for image, which in zip(more.images, more.which, strict=True):
+        number = int(pictures["hair"][(pictures["image"] == image).all((1, 2, 3)).argmax()])
+        lightness = factors.head(units[number]).hair.lightness
+        assert more.facts[which, -len(LIVE_HAIR) + LIVE_HAIR.index("lightness")].item() == pytest.approx(lightness)
+
+
+def test_facts_that_are_not_known_stay_so_and_do_not_count():
+    table = standardised(torch.tensor([[1.0, torch.nan], [3.0, 2.0], [torch.nan, 4.0]]))
+    assert table.isnan().tolist() == [[False, True], [False, False], [True, False]]
+    assert table[:2, 0].tolist() == pytest.approx([-1, 1]) and table[1:, 1].tolist() == pytest.approx([-1, 1])
 
 
 def test_facts_are_standardised_and_what_never_changes_stays_nought():
