@@ -24,9 +24,10 @@ from data.files import atomic_path, write_json
 from data.weights import load_network as read_network
 from evaluation.benchmark.methods import Chosen
 from evaluation.benchmark.runs import benchmark, make_plan
-from hairnet.train import NETWORK, train
+from hairnet.training.loop import NETWORK, Place, train
 from hairnet.training.losses import Judges
 from hairnet.training.material import Material, prepare
+from hairnet.training.networks import Networks
 from hairnet.training.recipe import Recipe, recipe_for
 
 WHOLE = (0.0, 1.0, 0.0, 1.0)
@@ -160,8 +161,8 @@ class Shared:
 def figures_of(name: str, pairs: Path, out: Path, recipe: Recipe, device: str, shared: Shared) -> dict[str, float]:
     """Trains a variant, unless it has been, and returns its figures, with the millions of its parameters."""
     variant = variant_of(name, recipe.steps)
-    train(pairs, out, variant.apply(recipe), "builtin", "builtin-loss", "builtin-hair", "builtin", 500, device,
-          perceptual=variant.perceptual, prepared=shared)  # fmt: skip
+    networks = Networks(perceptual=variant.perceptual)
+    train(pairs, out, variant.apply(recipe), networks, Place(device), prepared=shared)
     tensors, config = read_network(out / NETWORK)
     millions = sum(x.numel() for x in tensors.values()) / 1e6
     return {"millions": millions} | config["recipe"]["validation"] | against_truth(out / NETWORK, out / "benchmark")

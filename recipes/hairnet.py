@@ -18,8 +18,8 @@ from data.weights import WEIGHTS, load_network, register, save_network
 from directions.pairs import make_pairs
 from hairnet.steer import main as steer
 from hairnet.steering import FILE
-from hairnet.train import NETWORK
 from hairnet.train import main as train
+from hairnet.training.loop import NETWORK
 from recipes.directions import FACES, directions_of
 
 POLISHED = {"second": 1200, "hairnet": 3000}  # folders of the trainings by the preset polish, and their steps

@@ -11,24 +11,23 @@ import pytest
 import torch
 import torch.distributed as dist
 
-import hairnet.train
+import hairnet.training.loop
 from data.shards import read_arrays, read_attrs, write_arrays
 from hairnet import load_network
 from hairnet.split import PointsOfW
-from hairnet.train import train
+from hairnet.training.loop import Place, train
 from hairnet.training.recipe import Recipe
 from hairnet.training.samples import Samples, read_pairs
 from synth import load_generator
 from tests.hairnet.conftest import SMALL
-from tests.hairnet.trainings import PAIRS, PATIENCE, TOY, records, run_training
+from tests.hairnet.trainings import PAIRS, PATIENCE, TOY, networks_of, records, run_training
 
 
 def train_as_rank(rank: int, size: int, meeting: Path, out: Path, world, recipe: Recipe) -> None:
     """One process of a world, which logs every step."""
-    hairnet.train.LOG_EVERY = 1
+    hairnet.training.loop.LOG_EVERY = 1
     dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=size)
-    train(world.pairs, out, recipe, str(world.generator), str(world.embedder), str(world.embedder), str(world.parser),
-          100, "cpu", rank, size)  # fmt: skip
+    train(world.pairs, out, recipe, networks_of(world), Place("cpu", rank, size), 100)
     dist.destroy_process_group()
 
 
@@ -54,7 +53,7 @@ def test_two_processes_with_half_the_batch_each_learn_as_one(world, recipe, tmp_
     processes = [fork(target=train_as_rank, args=(rank, *meet)) for rank in (0, 1)]
     for process in processes:
         process.start()
-    monkeypatch.setattr("hairnet.train.LOG_EVERY", 1)
+    monkeypatch.setattr("hairnet.training.loop.LOG_EVERY", 1)
     run_training(world, tmp_path / "alone", recipe, every=100)
     for process in processes:
         process.join(PATIENCE)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-import hairnet.train
+import hairnet.training.loop
 from data.shards import read_arrays, read_attrs, write_arrays
 from data.weights import load_network as read_network
 from hairnet.training.recipe import Recipe
@@ -24,7 +24,7 @@ def train_until_its_first_checkpoint(world, out: Path, recipe: Recipe) -> None:
         save_state(*arguments)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    hairnet.train.save_state = save
+    hairnet.training.loop.save_state = save
     run_training(world, out, recipe)
 
 
@@ -70,7 +70,7 @@ def test_an_interrupted_training_does_not_go_on_with_other_pairs(world, recipe, 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("hairnet.train.save_hairnet", interrupted)
+        patch.setattr("hairnet.training.loop.save_hairnet", interrupted)
         run_training(world, tmp_path / "out", recipe)
     assert (tmp_path / "out" / STATE).exists()
     with pytest.raises(ValueError, match="state.safetensors belongs to a training with pairs_sha256"):
@@ -85,7 +85,7 @@ def test_float16_is_resumed_with_its_scaler(world, recipe, tmp_path, monkeypatch
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("hairnet.train.save_hairnet", interrupted)
+        patch.setattr("hairnet.training.loop.save_hairnet", interrupted)
         run_training(world, tmp_path / "again", recipe)
     assert read_network(tmp_path / "again" / STATE)[1]["scaler"]["scale"] > 0
     run_training(world, tmp_path / "again", recipe)

@@ -12,13 +12,14 @@ from data.shards import read_arrays, read_attrs, write_arrays
 from data.weights import load_network as read_network
 from hairnet import load_network
 from hairnet.network import arch_of
-from hairnet.train import main, train
+from hairnet.train import main
 from hairnet.training.lesson import Lesson
+from hairnet.training.loop import Place, train
 from hairnet.training.losses import Weights
 from hairnet.training.recipe import Recipe
 from hairnet.training.state import LOG
 from hairnet.training.step import rate_factor
-from tests.hairnet.trainings import PAIRS, TOY, bytes_of, records, run_training
+from tests.hairnet.trainings import PAIRS, TOY, bytes_of, networks_of, records, run_training
 
 
 def test_a_training_leaves_a_network_a_picture_and_a_log(trained):
@@ -131,8 +132,7 @@ def test_numbers_that_are_not_finite_end_it_with_the_batch_kept(world, recipe, t
 def test_a_weight_of_zero_leaves_its_term_without_effect(world, recipe, tmp_path):
     recipe = with_plan(recipe, weights=Weights(hair=0.0))
     run_training(world, tmp_path / "with", recipe)
-    train(world.pairs, tmp_path / "without", recipe, str(world.generator), str(world.embedder), "none",
-          str(world.parser), 100, "cpu")  # fmt: skip
+    train(world.pairs, tmp_path / "without", recipe, networks_of(world, hair="none"), Place("cpu"), 100)
     judged, blind = (
         next(line for line in records(tmp_path / x) if "unknown_mask" in line) for x in ("with", "without")
     )
@@ -163,8 +163,8 @@ def test_a_curriculum_trains_and_its_gaps_are_checked_before_any_work(world, rec
 
 
 def test_a_parser_can_add_a_perceptual_term(world, recipe, tmp_path):
-    train(world.pairs, tmp_path, dataclasses.replace(recipe, steps=2, unjudged=0.0), str(world.generator),
-          str(world.embedder), "none", str(world.parser), 100, "cpu", perceptual="parser")  # fmt: skip
+    networks = networks_of(world, hair="none", perceptual="parser")
+    train(world.pairs, tmp_path, dataclasses.replace(recipe, steps=2, unjudged=0.0), networks, Place("cpu"), 100)
     assert records(tmp_path)[0]["known_perceptual"] > 0
 
 
@@ -204,6 +204,5 @@ def test_a_wrong_flag_ends_with_one_sentence_before_anything_runs(world, tmp_pat
 @pytest.mark.parametrize("precision", [{}, {"amp": True}, {"fp16": True}], ids=["fp32", "bf16", "fp16"])
 def test_a_gpu_trains_in_every_precision(world, recipe, tmp_path, precision):
     recipe = dataclasses.replace(recipe, **precision)
-    train(world.pairs, tmp_path, recipe, str(world.generator), str(world.embedder), str(world.embedder),
-          str(world.parser), 4, "cuda")  # fmt: skip
+    train(world.pairs, tmp_path, recipe, networks_of(world), Place("cuda"), 4)
     assert all(np.isfinite(value) for value in records(tmp_path)[-1]["validation"].values())

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hairnet.train import train
+from hairnet.training.loop import Place, train
+from hairnet.training.networks import Networks
 from hairnet.training.recipe import Recipe
 from hairnet.training.state import LOG
 
@@ -15,9 +16,16 @@ TOY = {"stages": [[16, 1], [16, 1]]}  # of the published architecture
 PATIENCE = 240  # s for a child process: many times what it takes, so that a test ends where one hangs
 
 
+def networks_of(world: Any, **others: Any) -> Networks:
+    """The toy world's, but for `others`."""
+    face = str(world.embedder)
+    return Networks(
+        **({"generator": str(world.generator), "identity": face, "hair": face, "parser": str(world.parser)} | others)
+    )
+
+
 def run_training(world: Any, out: Path, recipe: Recipe, every: int = 2, start: Path | None = None) -> None:
-    train(world.pairs, out, recipe, str(world.generator), str(world.embedder), str(world.embedder), str(world.parser),
-          every, "cpu", start=start)  # fmt: skip
+    train(world.pairs, out, recipe, networks_of(world, start_from=start), Place("cpu"), every)
 
 
 def bytes_of(out: Path) -> bytes:
