@@ -83,16 +83,13 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     course = Course(out, recipe, place, settings, network, judges)
     if place.rank == 0:
-        print(
-            f"preparing {w.shape[1]} pairs" + (f", going on after step {course.done}" if course.done else ""),
-            flush=True,
-        )
+        going_on = f", going on after step {course.done}" if course.done else ""
+        print(f"preparing {w.shape[1]} pairs{going_on}", flush=True)
         course.log = Log(out, course.done, tensorboard)
-    material = prepared(G, judges, w.to(place.device), recipe, network.config.raised, place.rank, place.world)
+    process = place.rank, place.world
+    material = prepared(G, judges, w.to(place.device), recipe, network.config.raised, *process)
     by_gap = None if gaps is None else gaps[: -recipe.held_out].abs().argsort(stable=True)
-    lesson = Lesson(
-        network, material.taught, judges, material.units, recipe.plan, recipe.seed, place.rank, place.world, by_gap
-    )
+    lesson = Lesson(network, material.taught, judges, material.units, recipe.plan, recipe.seed, *process, by_gap)
     course.teach(lesson, material, checkpoint_every)
     if place.rank == 0:
         figures = course.keep(recipe.steps, material)

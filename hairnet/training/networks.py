@@ -46,11 +46,16 @@ class Networks:
 
     def command(self, recipe: Recipe) -> str:
         """The command of a training, without the places of its pairs and its output."""
-        flags = {"preset": recipe.preset, "generator": self.generator, "identity": self.identity, "hair": self.hair}
+        flags: dict[str, Any] = {
+            "preset": recipe.preset,
+            "generator": self.generator,
+            "identity": self.identity,
+            "hair": self.hair,
+        }
         flags |= {"parser": self.parser, "steps": recipe.steps, "batch": recipe.plan.batch, "lr": recipe.lr}
         flags |= {"seed": recipe.seed, "amp": str(recipe.amp).lower()}
         plan = recipe.plan
-        options = {
+        options: dict[str, Any] = {
             "arch": recipe.arch if recipe.arch != "hairnet" else "",
             "perceptual": self.perceptual if self.perceptual != "none" else "",
             "weights": plan.weights.text(),

@@ -18,10 +18,8 @@ PATIENCE = 240  # s for a child process: many times what it takes, so that a tes
 
 def networks_of(world: Any, **others: Any) -> Networks:
     """The toy world's, but for `others`."""
-    face = str(world.embedder)
-    return Networks(
-        **({"generator": str(world.generator), "identity": face, "hair": face, "parser": str(world.parser)} | others)
-    )
+    own = {"generator": world.generator, "identity": world.embedder, "hair": world.embedder, "parser": world.parser}
+    return Networks(**({name: str(path) for name, path in own.items()} | others))
 
 
 def run_training(world: Any, out: Path, recipe: Recipe, every: int = 2, start: Path | None = None) -> None:
