@@ -20,10 +20,10 @@ from scipy.ndimage import binary_dilation
 from data.command import run
 from data.files import write_json
 from data.images import read_image
+from data.photos import photos_of
 from data.progress import Progress
 from faces.align import align_at, ffhq_quad
 from faces.detect import chosen, detect
-from hairnet.transfer import photos_of
 
 MATERIAL = Path(__file__).resolve().parents[2] / "shared/material"
 ANGLE = 25.0  # degrees

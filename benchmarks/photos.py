@@ -23,6 +23,7 @@ from PIL import Image
 from data.command import run
 from data.files import write_json
 from data.images import read_image, sheet, to_tensor, write_image
+from data.photos import photos_of
 from data.progress import Progress
 from faces.align import align_at, crop_quad
 from faces.detect import chosen, detect
@@ -31,7 +32,6 @@ from faces.parsing import load_parser
 from faces.reading import arcface_quad, reading_of
 from hairnet.model import HairNet, Portrait, load_network
 from hairnet.photo.canvas import scaled
-from hairnet.transfer import photos_of
 
 MATERIAL = Path(__file__).resolve().parents[2] / "shared/material"
 FACES = f"{MATERIAL / 'photos'},{MATERIAL / 'aligned'}"

@@ -7,7 +7,6 @@ that changes, or another one of the same name, never gets an old result.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -31,7 +30,6 @@ from hairnet.split import template_points
 from hairnet.steering import fingerprint
 
 Role = Literal["face", "hair"]
-PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".heic", ".heif"}
 KEPT_PORTRAITS = 8  # opened photos kept in memory, tens of megabytes each
 
 
@@ -108,31 +106,6 @@ def whole(crop: Image.Image) -> Aligned:
         raise ValueError("an aligned crop is square, but this picture is not: leave --aligned out")
     points = template_points(1, crop.width)[0]
     return Aligned(crop, _corners(crop.width), points, crop)
-
-
-def photos_of(folder: Path, flag: str = "") -> list[Path]:
-    """The files of a folder that are named like photos, by name; ValueError naming the flag when there are none."""
-    what = f"{flag} {folder}".lstrip()
-    if not folder.is_dir():
-        raise ValueError(f"{what} is not a folder: give one that holds photos")
-    photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTOS and path.is_file())
-    if not photos:
-        raise ValueError(f"{what} holds no photos: give a folder of images such as .jpg, .png or .webp")
-    return photos
-
-
-def names_of(photos: Sequence[Path]) -> dict[Path, str]:
-    """Names for results: bob of bob.jpg, but bob.jpg and bob.png where there are both (case is no difference)."""
-    stems = Counter(path.stem.lower() for path in photos)
-    return {path: path.stem if stems[path.stem.lower()] == 1 else path.name for path in photos}
-
-
-def parse_paths(text: str, flag: str) -> list[Path]:
-    """Text such as a.png,b.png -> paths; a comma cannot be part of a name here."""
-    paths = [Path(part.strip()) for part in text.split(",") if part.strip()]
-    if not paths:
-        raise ValueError(f"{flag} is {text!r}, but it takes photos with commas between them, such as a.png,b.png")
-    return paths
 
 
 def _corners(side: int) -> np.ndarray:

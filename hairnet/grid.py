@@ -17,9 +17,10 @@ from PIL import Image
 from data.command import run
 from data.files import check_file_place, check_folder_place, check_not_among
 from data.images import check_image_path, to_uint8, write_image
+from data.photos import names_of, photos_of
 from data.progress import Progress
 from faces.parsing import load_parser
-from hairnet.embeddings import Album, names_of, photos_of
+from hairnet.embeddings import Album
 from hairnet.model import load_network
 from hairnet.photo.composite import Blend
 from hairnet.strips import blank, contact, shown_side

@@ -16,10 +16,11 @@ from PIL import Image
 from data.command import run
 from data.files import check_file_place, check_folder_place, check_not_among
 from data.images import check_image_path, read_image, to_uint8, write_image
+from data.photos import parse_paths
 from data.progress import Progress
 from directions.edit import parse_values
 from faces.parsing import load_parser
-from hairnet.embeddings import Album, parse_paths
+from hairnet.embeddings import Album
 from hairnet.mix import Take, between, check_strength
 from hairnet.mix import path as weights_of
 from hairnet.model import load_network

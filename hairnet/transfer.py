@@ -16,11 +16,11 @@ from PIL import Image
 from data.command import run
 from data.files import check_file_place, check_folder_place, check_not_among
 from data.images import check_image_path, read_image, write_image
+from data.photos import names_of, photos_of
 from data.progress import Progress
 from faces.align import align_at
 from faces.detect import chosen, detect, listed
 from faces.parsing import Parser, load_parser
-from hairnet.embeddings import names_of, photos_of
 from hairnet.mix import Take, check_corrections, check_strength
 from hairnet.model import HairNet, Portrait, Result, load_network
 from hairnet.photo.composite import Blend, Strands

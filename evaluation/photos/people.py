@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from data.images import read_image
+from data.photos import photos_of
 from data.progress import Progress
 from faces.align import align_at
 from faces.detect import chosen, detect
 from faces.parsing import Parser
 from hairnet.model import Portrait
-from hairnet.transfer import photos_of
 
 
 @dataclass(frozen=True, eq=False)
