@@ -165,9 +165,10 @@ def peak(device: str) -> Form:
 
 def flops(generator: Generator, ws: Tensor, backward: bool) -> float:
     """Floating-point operations of one pass of ours, its convolutions taken as they are defined (synth.winograd)."""
-    exact = copy.deepcopy(generator).double()
+    exact = copy.deepcopy(generator).double()  # in which no convolution is taken another way
+    styles = {name: style.detach().double() for name, style in generator.synthesis.styles(ws).items()}
     with FlopCounterMode(display=False) as counter:
-        image = exact.synthesis(ws.double())
+        image = exact.synthesis(styles)
         if backward:
             image.sum().backward()
     return counter.get_total_flops()

@@ -21,9 +21,12 @@ def photos_of(folder: Path, flag: str = "") -> list[Path]:
 
 
 def names_of(photos: Sequence[Path]) -> dict[Path, str]:
-    """Names for results: bob of bob.jpg, but bob.jpg and bob.png where there are both (case is no difference)."""
-    stems = Counter(path.stem.lower() for path in photos)
-    return {path: path.stem if stems[path.stem.lower()] == 1 else path.name for path in photos}
+    """Names for results of one folder's photos: bob of bob.jpg, but bob.jpg and bob.png where there are both.
+
+    Case is no difference, and no two names are the same.
+    """
+    taken = Counter(name.lower() for path in photos for name in (path.stem, path.name))
+    return {path: path.stem if taken[path.stem.lower()] == 1 else path.name for path in photos}
 
 
 def parse_paths(text: str, flag: str) -> list[Path]:

@@ -6,7 +6,7 @@
     torchrun --nproc-per-node 8 -m hairnet.train --pairs ... (the same flags)               several GPUs or machines
 
 The folder `out` gets hairnet.safetensors (the network), validation.png (hair donors, faces, results), log.jsonl and
-log.csv (figures of the first steps, then every LOG_EVERY) and state.safetensors, from which the same command goes on
+log.csv (figures of the first steps, then every 25) and state.safetensors, from which the same command goes on
 after an interruption; on the CPUs of one machine the network then has the bytes that it would have had without one (on
 a GPU it may not). A step that gives no finite numbers ends the training; its batch is kept as not-finite-0.safetensors.
 """

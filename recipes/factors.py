@@ -75,9 +75,16 @@ def unit_factors(z: Tensor) -> Tensor:
 
 
 def exchanged(z: Tensor, donor: Tensor, columns: list[int]) -> Tensor:
-    """Latents (N, Z_DIM) -> latents of the same heads but for the factors of these columns, which are the donors'."""
+    """Latents (N, Z_DIM) -> latents of the same heads but for the factors of these columns, which are the donors'.
+
+    These are exactly the donors'. The others give way a little (about 3 %): a latent has its length and keeps it, and
+    a donor's cut, which is chosen by thresholds, must not become another one.
+    """
     turned, other = (normalise_second_moment(x.float()) @ rotation() for x in (z, donor))
-    turned[:, columns] = other[:, columns]
+    theirs, own = other[:, columns], [column for column in range(Z_DIM) if column not in columns]
+    room = Z_DIM - theirs.square().sum(1, keepdim=True)
+    mine = turned[:, own] * (room / turned[:, own].square().sum(1, keepdim=True)).sqrt()
+    turned[:, columns], turned[:, own] = theirs, mine
     return turned @ rotation().T
 
 

@@ -98,7 +98,9 @@ def read_set(
         raise FileNotFoundError(f"{folder} has no pictures: {remedy}")
     made = read_attrs(shard_path(folder, 0))
     if counted not in made:
-        raise ValueError(f"{folder} holds no {counted}: {remedy} elsewhere")
+        raise ValueError(
+            f"{folder} holds other pictures than {counted}: give another folder, or delete it and {remedy}"
+        )
     paths = [shard_path(folder, index) for index in range(made[counted] // made["shard_size"])]
     for path in paths:
         if not path.is_file() or read_attrs(path) != made:

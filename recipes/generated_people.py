@@ -28,6 +28,7 @@ from data.workers import Workers
 from data.world import cores
 from recipes import factors
 from recipes.generated import missing, read_set, sampled
+from recipes.generator_data import maker
 from synth import latents, load_generator
 
 
@@ -92,6 +93,7 @@ def main(
     G = load_generator("builtin", "cpu")
     counted = _counted(same)
     attrs = {"generator_sha256": G.sha256, counted: classes, "views": views, "shard_size": shard_size, "psi": psi}
+    attrs |= {"maker": maker()}
     tasks = {
         path: range(index * shard_size, (index + 1) * shard_size)
         for index, path in missing(out, classes // shard_size, attrs)

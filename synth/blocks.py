@@ -30,7 +30,7 @@ class StyledConv(nn.Module):
     def __init__(self, fan_in: int, fan_out: int, w_dim: int, resolution: int, up: bool, clamp: float | None):
         super().__init__()
         self.resolution, self.up, self.clamp = resolution, up, clamp
-        self.kept: dict[str, tuple[tuple[int, int], Tensor]] = {}  # place and version of the weight, and what is of it
+        self.kept: dict[str, tuple[Tensor, int, Tensor]] = {}  # a weight, its version, and what `_of_weight` made of it
         self.affine = Linear(w_dim, fan_in, bias=1.0)
         # In memory as the convolution wants it: the transposed one reads weight.transpose(0, 1).
         weight = torch.randn(fan_out, fan_in, 3, 3).transpose(0, int(up))
@@ -59,20 +59,29 @@ class StyledConv(nn.Module):
 
     def _convolved(self, x: Tensor) -> Tensor:
         """(N, fan_in, R, R) -> (N, fan_out, R, R)."""
-        if winograd.pays(x, self.weight, kept=not self.weight.requires_grad):
+        if winograd.pays(x, self.weight, anew=not self._keeps()):
             return winograd.Convolution.apply(x, self.weight, self._of_weight("products", winograd.transformed))
         return F.conv2d(x, self.weight, padding=1)
 
+    def _keeps(self) -> bool:
+        """Whether what is made of the weight is kept: where it does not learn, and tells when it is written to."""
+        # in this order: one graph
+        return not (torch.compiler.is_compiling() or self.weight.requires_grad or self.weight.is_inference())
+
     def _of_weight(self, name: str, make: Callable[[Tensor], Tensor]) -> Tensor:
-        """make(weight); that of weights that do not change is kept, since it takes as long as a small convolution."""
+        """make(weight), kept where it can be: it takes as long as a small convolution.
+
+        A weight that is changed through `.data` must be told of by `kept.clear()`; every other change shows.
+        """
         weight = self.weight
-        if torch.compiler.is_compiling() or weight.requires_grad or weight.is_inference():  # in this order: one graph
+        if not self._keeps():
             return make(weight)
-        key = weight.data_ptr(), weight._version
-        if name not in self.kept or self.kept[name][0] != key:
+        known, version, made = self.kept.get(name, (None, 0, weight))
+        if known is not weight or version != weight._version:
             with torch.inference_mode(False), torch.no_grad():  # for use with and without gradients
-                self.kept[name] = key, make(weight)
-        return self.kept[name][1]
+                made = make(weight)
+            self.kept[name] = weight, weight._version, made
+        return made
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "kept": {}}

@@ -18,15 +18,16 @@ from torch.nn import functional as F
 
 NEAR, FAR = math.sqrt(0.5), math.sqrt(2.0)  # the points, of either sign
 TILE, PLACES = 4, 6  # results and places of a tile, in either axis
-KEPT = 1 << 16  # tiles times channels that are worked on at a time: their values at the points stay in the cache
-LEAST_CHANNELS = 64  # with fewer, turning the maps takes as long as is saved,
-LEAST_TILES = 16, 64  # and so does reading the turned weights, or turning the weights first
+AT_ONCE = 1 << 16  # tiles times channels that are worked on together: their values at the points stay in the cache
+LEAST_CHANNELS = 64  # with fewer, to turn maps into values takes as long as is saved
+LEAST_TILES = 16  # with fewer, to read the weights' values takes as long,
+LEAST_TILES_ANEW = 64  # and with fewer than these to turn the weights into values first
 
 
 class Convolution(torch.autograd.Function):
     """x (N, I, H, W) float32 channels_last, H and W multiples of 4; weight (O, I, 3, 3) and the same `transformed`.
 
-    -> (N, O, H, W), as F.conv2d with padding 1.
+    -> (N, O, H, W), as F.conv2d with padding 1. Gradients of gradients are those of the plain convolution.
     """
 
     @staticmethod
@@ -39,7 +40,8 @@ class Convolution(torch.autograd.Function):
         (grad,), (x, weight) = grads, ctx.saved_tensors
         of_x, of_weight, _ = ctx.needs_input_grad
         grad, to_x = grad.contiguous(memory_format=torch.channels_last), None
-        if fast := of_x and pays(grad, weight, kept=False):
+        again = torch.is_grad_enabled()  # a gradient of this gradient may be asked for
+        if fast := of_x and not again and pays(grad, weight, anew=True):
             to_x = convolved(grad, transformed(weight.flip(2, 3).transpose(0, 1)))
         if of_weight or (of_x and not fast):
             ones, wanted = (1, 1), (of_x and not fast, of_weight, False)
@@ -51,18 +53,18 @@ class Convolution(torch.autograd.Function):
         return to_x, None, None
 
 
-def pays(x: Tensor, weight: Tensor, kept: bool) -> bool:
+def pays(x: Tensor, weight: Tensor, anew: bool) -> bool:
     """Whether x (N, C, H, W) and weight (O, I, 3, 3) are such that this takes less time than F.conv2d.
 
-    kept: whether the weights are there as `transformed`.
+    anew: whether the weights have to be `transformed` for it.
     """
     if x.device.type != "cpu" or x.dtype != torch.float32 or weight.dtype != torch.float32:
         return False
     if torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"):
         return False
     (count, _, height, width), channels = x.shape, min(weight.shape[:2])
-    tiles = count * (height // TILE) * (width // TILE)
-    return height % TILE == width % TILE == 0 and channels >= LEAST_CHANNELS and tiles >= LEAST_TILES[not kept]
+    tiles, least = count * (height // TILE) * (width // TILE), LEAST_TILES_ANEW if anew else LEAST_TILES
+    return height % TILE == width % TILE == 0 and channels >= LEAST_CHANNELS and tiles >= least
 
 
 def transformed(weight: Tensor) -> Tensor:
@@ -86,7 +88,7 @@ def convolved(x: Tensor, products: Tensor) -> Tensor:
     fan_out, (down, across) = products.shape[2], (height // TILE, width // TILE)
     x = x.permute(0, 2, 3, 1)
     y = x.new_empty(count, down, TILE, across, TILE, fan_out)
-    tiles = max(KEPT // max(fan_in, fan_out), across)
+    tiles = max(AT_ONCE // max(fan_in, fan_out), across)
     rows = min(tiles // across, down)  # of tiles
     samples = max(1, tiles // (down * across))
     for first in range(0, count, samples):

@@ -82,10 +82,10 @@ def train(
     judges = judge_files.load(place.device)
     out.mkdir(parents=True, exist_ok=True)
     course = Course(out, recipe, place, settings, network, judges)
+    course.resume(tensorboard)
     if place.rank == 0:
         going_on = f", going on after step {course.done}" if course.done else ""
         print(f"preparing {w.shape[1]} pairs{going_on}", flush=True)
-        course.log = Log(out, course.done, tensorboard)
     process = place.rank, place.world
     material = prepared(G, judges, w.to(place.device), recipe, network.config.raised, *process)
     by_gap = None if gaps is None else gaps[: -recipe.held_out].abs().argsort(stable=True)
@@ -115,19 +115,26 @@ class Course:
         )
         self.scaler = loss_scaler(recipe, place.device)
         self.modules = {"network": network, "ema": self.ema}
-        self.done = load_state(out, self.modules, self.optimizer, settings, self.scaler)
+        self.done = 0
         self.log: Log | None = None  # of the first process
+
+    def resume(self, tensorboard: bool) -> None:
+        """Goes on from what the folder holds, with its log."""
+        self.done = load_state(self.out, self.modules, self.optimizer, self.settings, self.scaler)
+        if self.place.rank == 0:
+            self.log = Log(self.out, self.done, tensorboard)
 
     def teach(self, lesson: Lesson, material: Material, checkpoint_every: int) -> None:
         """The steps that are left; the first process logs them and keeps the state."""
         model: nn.Module = lesson
         if self.place.world > 1:  # all buffers are the same everywhere by themselves
             model = nn.parallel.DistributedDataParallel(lesson, broadcast_buffers=False)
-        steps = self.recipe.steps
+        steps, first = self.recipe.steps, self.done
         with Progress(total=steps, initial=self.done, unit="steps", disable=self.log is None) as bar:
-            started, timed_from = time.monotonic(), self.done
-            for step in range(self.done, steps):
+            started, timed_from = time.monotonic(), first
+            for step in range(first, steps):
                 terms = self.step(model, lesson, step)
+                self.done = step + 1
                 bar.update()
                 if (step + 1) % LOG_EVERY == 0 or step + 1 in EARLY:
                     means = over_processes(terms)

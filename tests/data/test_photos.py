@@ -24,6 +24,7 @@ def test_what_holds_no_photos_is_refused_with_the_flag_that_named_it(tmp_path, m
 def test_results_are_named_by_stem_unless_two_photos_share_it():
     photos = [Path("x/bob.jpg"), Path("x/BOB.png"), Path("x/ann.png")]
     assert list(names_of(photos).values()) == ["bob.jpg", "BOB.png", "ann"]
+    assert list(names_of([Path("a.jpg"), Path("a.png"), Path("a.jpg.png")]).values()) == ["a.jpg", "a.png", "a.jpg.png"]
 
 
 def test_a_list_of_photos_has_commas_between_them():

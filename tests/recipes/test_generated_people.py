@@ -17,11 +17,17 @@ def test_pictures_of_a_class_share_its_factors_alone(same, least):
     own = SAME[same].columns
     unit = factors.unit_factors(class_latents(same, range(5), views=3)).view(5, 3, -1)
     spread = unit.std(1)
-    assert len(own) > least and spread[..., own].max() < 0.02
+    assert len(own) > least and spread[..., own].max() < 1e-4
     others = [number for number in range(factors.Z_DIM) if number not in own]
     assert spread[..., others].mean() > 0.2
     alone = factors.unit_factors(class_latents(same, range(4, 5), views=1))[0, own]
     assert (alone - unit[4, 0, own]).abs().max() < 0.05, "a class is the same however many are made"
+
+
+def test_all_pictures_of_a_hairstyle_are_of_one_cut():
+    units = factors.unit_factors(class_latents("hair", range(100), views=4)).view(100, 4, -1)
+    cuts = [[factors.head(unit).hair.style for unit in views] for views in units]
+    assert len({views[0] for views in cuts}) > 5 and all(len(set(views)) == 1 for views in cuts)
 
 
 def test_persons_and_hairstyles_share_no_factor():

@@ -11,8 +11,12 @@ from synth import latents
 from synth.networks import Generator
 
 
-@pytest.fixture
-def generator() -> Generator:
+@pytest.fixture(params=["as defined", "by Winograd's algorithm"])
+def generator(request, monkeypatch) -> Generator:
+    """Whose convolutions are few enough to be taken as they are defined, or are all taken otherwise."""
+    if request.param != "as defined":
+        for least in ("LEAST_CHANNELS", "LEAST_TILES", "LEAST_TILES_ANEW"):
+            monkeypatch.setattr(f"synth.winograd.{least}", 1)
     torch.manual_seed(0)
     generator = Generator(8, 12, 32, mapping_layers=2, channel_base=256, channel_max=16)
     with torch.no_grad():
