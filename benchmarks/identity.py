@@ -1,11 +1,11 @@
 """How well the embedders tell persons and hairstyles apart that they have not seen.
 
-    python -m benchmarks.identity                     # the three built-in networks
+    python -m benchmarks.identity                     # the four built-in networks
     python -m benchmarks.identity --photos folder     # real photos instead of shared/material/identities
 
 Renders: fresh persons, each with four other hairstyles, poses, expressions, lights and scenes; the same for hairstyles,
-where renders with a hat, which hides the hair, are left out of a second line. Generated: fresh people of the built-in
-generator, each four times, with all that is not the person from other samples.
+where renders with a hat, which hides the hair, are left out of a second line. Generated: fresh people (and hairstyles)
+of the built-in generator, each four times, with all that is not the person (the hair) from other samples.
 Rank-1: the first render of each person is the gallery, the others are queries. TAR at FAR 1e-3: over all pairs.
 Photos: one folder of photos per person, aligned by their most central face.
 """
@@ -22,14 +22,14 @@ from data.images import read_image
 from faces import Embedder, load_embedder
 from recipes.figures import embeddings, retrieval_figures
 from recipes.generated import sampled
-from recipes.generated_people import class_latents
+from recipes.generated_people import SAME, class_latents
 from recipes.renders import Plan
 from synth import load_generator
 
 FIRST = 21_000_000  # first seed of the renders: no set for training reaches it
 WIGS = 4
 PHOTOS = Path(__file__).resolve().parents[2] / "shared/material/identities"
-NETWORKS = {"builtin": "person", "builtin-loss": "person", "builtin-hair": "hair"}
+NETWORKS = {"builtin": "person", "builtin-loss": "person", "builtin-hair": "hair", "builtin-hair-scorer": "hair"}
 
 
 def fresh_people(heads: int, size: int = 64) -> dict[str, np.ndarray]:
@@ -44,11 +44,11 @@ def fresh_people(heads: int, size: int = 64) -> dict[str, np.ndarray]:
     }
 
 
-def generated_people(persons: int) -> dict[str, np.ndarray]:
-    """`persons` x 4 pictures of the built-in generator: image (N, S, S, 3) uint8, person (N,) int64."""
-    numbers = range(FIRST, FIRST + persons)
-    images = sampled(load_generator("builtin", "cpu"), class_latents("person", numbers, WIGS), psi=1.0)
-    return {"image": images, "person": np.repeat(np.array(numbers), WIGS)}
+def generated(same: str, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Persons or hairstyles of the built-in generator, 4 pictures each: (N, S, S, 3) uint8, (N,) int64 which."""
+    numbers = range(FIRST, FIRST + classes)
+    images = sampled(load_generator("builtin", "cpu"), class_latents(same, numbers, WIGS), psi=1.0)
+    return images, np.repeat(np.array(numbers), WIGS)
 
 
 def seen_twice(classes: np.ndarray, kept: np.ndarray) -> np.ndarray:
@@ -76,7 +76,7 @@ def main(*, heads: int = 400, photos: Path = PHOTOS, out: Path = Path("runs/benc
         out: the same figures as JSON
     """
     networks = {name: load_embedder(name, device="cpu") for name in NETWORKS}
-    people, generated = fresh_people(heads), generated_people(heads)
+    people, samples = fresh_people(heads), {same: generated(same, heads) for same in SAME}
     figures: dict[str, dict[str, float]] = {}
     for name, column in NETWORKS.items():
         vectors = embeddings(networks[name], people["image"])
@@ -84,9 +84,8 @@ def main(*, heads: int = 400, photos: Path = PHOTOS, out: Path = Path("runs/benc
         if column == "hair":
             bare = seen_twice(people["hair"], ~people["hat"])
             figures[f"{name} on renders without hats"] = retrieval_figures(vectors[bare], people["hair"][bare])
-        if column == "person":
-            vectors = embeddings(networks[name], generated["image"])
-            figures[f"{name} on generated people"] = retrieval_figures(vectors, generated["person"])
+        images, which = samples[column]
+        figures[f"{name} on generated {column}s"] = retrieval_figures(embeddings(networks[name], images), which)
         if photos.is_dir() and column == "person":
             figures[f"{name} on photos"] = on_photos(networks[name], photos)
     for title, values in figures.items():

@@ -27,10 +27,10 @@ class Describer:
     `sha256`: those of the networks' files, one after the other.
     """
 
-    def __init__(self, identity: str | None = "builtin", hair: str = "builtin-hair", device: str | None = None):
+    def __init__(self, identity: str | None = "builtin", hair: str = "builtin-hair-scorer", device: str | None = None):
         names = {"hair": hair} if identity is None else {"hair": hair, "identity": identity}
         self.networks = {what: load_embedder(name, device) for what, name in names.items()}
-        self.sha256 = "".join(sha256(_file(name)) for name in names.values())
+        self.sha256 = "".join(sha256(file_of(name)) for name in names.values())
 
     def __call__(self, images: np.ndarray) -> Columns:
         """(N, H, W, 3) uint8 -> {descriptor: (N, D) float32 of unit length}."""
@@ -60,7 +60,7 @@ def one_sd_apart(calibration: Calibration, sd: float) -> tuple[int, int]:
     return min(couples, key=lambda pair: abs(np.diff(calibration.response[list(pair)])[0] - sd))
 
 
-def _file(name: str) -> Path:
+def file_of(name: str) -> Path:
     kind = KINDS.get(name)
     return resolve("builtin", kind) if kind else resolve(name, "embedder")
 

@@ -36,11 +36,12 @@ from directions.attributes import MEASURED
 from directions.check import MOST_UNLIT, lights, nearest_strangers, picture, summary
 from directions.direction import Direction, fingerprint, load_direction
 from directions.instruments import Columns, Instruments
-from directions.likeness import Describer
+from directions.likeness import Describer, file_of
 from directions.measured import MeasuredFaces, open_faces
 from directions.pair_files import done, write_shards
 from directions.pool import MeasuringPool
 from directions.scorer import Scorer
+from faces.identity import refuse_scorer
 
 REPORT, PICTURE = "report.json", "pairs.png"
 YAW, PITCH, LIGHT = "yaw", "pitch", "light_side"
@@ -159,6 +160,7 @@ def make_pairs(
         raise ValueError(
             f"--directions {directions} has directions in other spaces than W, but a pair is two w: fit in W"
         )
+    refuse_scorer(file_of(hair), f"--hair {hair}")
     describe = Describer(identity=None, hair=hair, device=device)
     with MeasuringPool(scorer, device, workers) as measure:
         tools = Instruments(render, measure, describe)

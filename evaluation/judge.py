@@ -12,7 +12,7 @@ from data.weights import INDEX, WEIGHTS, builtin, load_network, resolve
 from data.world import device_of
 from evaluation.provenance import programs_sha256
 from evaluation.studio import Setup
-from faces.identity import KINDS
+from faces.identity import KINDS, SCORERS, kind_of
 from synth.formats import is_own
 
 Role = Literal["embedder", "hair", "parser", "perceptual"]
@@ -53,9 +53,9 @@ def open_setup(
 
 
 def embedder_file(name: str | Path, role: Literal["embedder", "hair"] = "embedder") -> Path:
-    """The file that judges faces or hair: "builtin" is the shipped one of that role, builtin-loss and builtin-hair are
-    those, all else is a path."""
-    kind = role if str(name) == "builtin" else KINDS.get(str(name))
+    """The file that judges faces or hair: "builtin" is the shipped one that only scores in that role, the other names
+    of faces.identity are those, all else is a path."""
+    kind = SCORERS[SLOTS[role]] if str(name) == "builtin" else KINDS.get(str(name))
     return resolve(name, role) if kind is None else builtin(kind)
 
 
@@ -70,7 +70,7 @@ def dependence(scorer: Path, network: Path, config: dict[str, Any]) -> str | Non
     """Why a loss may have used the scoring embedder, so that its figure would show the training, not the transfer."""
     digest = sha256(scorer)
     # Only our own files say what they are for; a published face network is taken at its word.
-    kind = load_network(scorer)[1]["kind"] if scorer.suffix == ".safetensors" else "embedder"
+    kind = kind_of(scorer) or "embedder"
     if digest in str(config):  # the config names, by sha256, all that the network was trained with
         return f"{network} was trained with it"
     if digest == loss_digest():
@@ -106,9 +106,10 @@ def trained_with(file: Path, role: Role, config: dict[str, Any]) -> bool | None:
         return None
     told = recipe[SLOTS[role]]
     # A file that is not shipped (any more) may be an earlier version of this built-in, and no other judge at all.
-    # Faces are an exception: hairnet.train refuses the kind that scores as a loss, in every version.
-    earlier = role != "embedder" and digest in shipped() and told is not None and told not in shipped()
-    return None if earlier else False
+    # Kinds that only score are an exception: hairnet.train refuses them as a loss, in every version.
+    if kind_of(file) in SCORERS.values():
+        return False
+    return None if digest in shipped() and told is not None and told not in shipped() else False
 
 
 def shipped() -> set[str]:

@@ -16,8 +16,9 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from data.files import read_json, sha256
 from data.images import to_tensor
-from data.weights import WEIGHTS, load_network, resolve
+from data.weights import INDEX, WEIGHTS, load_network, resolve
 from faces.align import align
 from faces.onnx import OnnxNetwork
 from faces.parsing import build, check_crop, ready, resized
@@ -30,6 +31,7 @@ KINDS = {  # name -> kind of network
     "builtin-hair": "hair",
     "builtin-hair-scorer": "hair-scorer",
 }
+SCORERS = {"identity": "embedder", "hair": "hair-scorer"}  # kinds that only ever score: nothing learns to please them
 GROUP = 16  # channels per group of the normalisation
 
 
@@ -187,14 +189,28 @@ def new_embedder(size: str, dimensions: int = 128, input_size: int = 64, window:
     return Embedder(**SIZES[size], dimensions=dimensions, input_size=input_size, window=window)
 
 
+def kind_of(path: Path) -> str | None:
+    """The kind of one of our own files; None for others, which do not say what they are for."""
+    return load_network(path)[1]["kind"] if path.suffix == ".safetensors" else None
+
+
+def refuse_scorer(path: Path, what: str) -> None:
+    """ValueError when `path` is a network that only ever scores: one that teaches, or picks what is taught, is none."""
+    index = read_json(WEIGHTS / INDEX) if (WEIGHTS / INDEX).is_file() else {}
+    shipped = {index[f"{kind}.safetensors"]["sha256"] for kind in SCORERS.values() if f"{kind}.safetensors" in index}
+    if kind_of(path) in SCORERS.values() or sha256(path) in shipped:
+        raise ValueError(f"{what} only ever scores, nothing may learn to please it: give another embedder")
+
+
 def load_embedder(name: str | Path = "builtin", device: str | torch.device | None = None) -> Embedder:
     """A trained embedder, frozen, in eval mode.
 
     Args:
-        name: "builtin" (only ever scores), "builtin-loss" (for losses), "builtin-hair" (hair descriptor) or the path
-            of a .safetensors embedder of any of these kinds, of ArcFace's IR-SE50 (model_ir_se50.pth), of
-            facenet-pytorch's InceptionResnetV1 (20180402-114759-vggface2.pt), or of an ArcFace network as ONNX, such as
-            insightface's (w600k_r50.onnx); `faces.reading` says how each wants to see a face.
+        name: "builtin" (only ever scores), "builtin-loss" (for losses), "builtin-hair" (hair descriptor, for losses),
+            "builtin-hair-scorer" (hair descriptor that only ever scores) or the path of a .safetensors embedder of any
+            of these kinds, of ArcFace's IR-SE50 (model_ir_se50.pth), of facenet-pytorch's InceptionResnetV1
+            (20180402-114759-vggface2.pt), or of an ArcFace network as ONNX, such as insightface's (w600k_r50.onnx);
+            `faces.reading` says how each wants to see a face.
         device: None: cuda where there is one, else the CPU.
     """
     named = KINDS.get(str(name))

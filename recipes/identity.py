@@ -71,7 +71,7 @@ KINDS = {
     "embedder": Kind("residual", INNER, "person", slice(0, None, 2), 11, 6000),
     "embedder-loss": Kind("depthwise", INNER, "person", slice(1, None, 2), 22, 3000),
     "hair": Kind("residual", WHOLE, "hair", slice(None), 33, 4500, "looks", sees_generated=False),
-    "hair-scorer": Kind("wide", WHOLE, "hair", slice(None), 44, 6000, "looks"),
+    "hair-scorer": Kind("wide", WHOLE, "hair", slice(None), 44, 9000, "looks"),
 }
 
 

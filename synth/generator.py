@@ -24,7 +24,7 @@ def load_generator(name: str | Path, device: str | torch.device | None = None, d
     Eval mode, no gradients for its weights. Its `sha256` is that of the file, its `config` what the file says.
     ValueError with the reason for a file that is not read.
 
-    `device`: None = CUDA if there, else the CPU. `dtype`: how it computes: "fp32" exactly; "fp16" as an NVIDIA file
+    `device`: None = CUDA if there, else the CPU. `dtype`: how it computes: "fp32"; "fp16" as an NVIDIA file
     says, its highest resolutions in float16 and all in the published order; "bf16" all convolutions in bfloat16.
     """
     if dtype not in PRECISIONS:

@@ -68,9 +68,10 @@ def main(
         shard_size: seeds per shard, 1 to 1000000; it decides which file owns a seed
         workers: processes of one thread each; left out: one per core, or one per GPU
         micro_batch: images per pass, 1 to 1024; another one may change last bits
-        dtype: fp32 exact, fp16 as an NVIDIA file says, bf16 fast; the error of the last two is measured and printed
+        dtype: fp32, fp16 as an NVIDIA file says, bf16 fast; the error of the last two is measured and printed
         label: class of a class-conditional generator, from 0
-        compile: torch.compile first, 1 minute or so per worker, for up to 1.5 times the speed; may change last bits
+        compile: torch.compile first, 1 minute or so per worker; for GPUs, as fp32 on a CPU is slower by it; may change
+            last bits
         device: cpu, cuda or cuda:1; left out: every GPU if there is one
         export_zip: also write all faces of the folder as a zip in the layout of NVIDIA's dataset_tool
     """

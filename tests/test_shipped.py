@@ -23,6 +23,7 @@ LOADERS = {
     "embedder": lambda: load_embedder("builtin", "cpu"),
     "embedder-loss": lambda: load_embedder("builtin-loss", "cpu"),
     "hair": lambda: load_embedder("builtin-hair", "cpu"),
+    "hair-scorer": lambda: load_embedder("builtin-hair-scorer", "cpu"),
     "pose": lambda: load_pose_network("builtin", "cpu"),
     "hairnet": lambda: load_hairnet("builtin", "cpu"),
     "hair-directions": lambda: load_hairnet("builtin", "cpu").steering,
@@ -31,7 +32,7 @@ SHIPPED = [path.removesuffix(".safetensors") for path in read_json(WEIGHTS / IND
 
 
 def test_what_the_commands_take_by_default_is_shipped():
-    assert {"generator", "parser", "embedder", "embedder-loss", "hair", "hairnet"} <= set(SHIPPED)
+    assert {"generator", "parser", "embedder", "embedder-loss", "hair", "hair-scorer", "hairnet"} <= set(SHIPPED)
 
 
 @pytest.mark.parametrize("kind", SHIPPED)

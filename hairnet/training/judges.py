@@ -1,7 +1,7 @@
 """The files of the frozen networks that a training looks at its results with.
 
 Each is found once: the same path gives the digest that is recorded and the network that is loaded. What scores results
-in the end must never have been a loss, so the scoring embedder is refused here under whatever name it comes.
+in the end must never have been a loss, so the scoring embedders are refused here under whatever name they come.
 """
 
 from __future__ import annotations
@@ -14,13 +14,11 @@ from typing import Any
 from torch import Tensor
 
 from data.files import sha256
-from data.weights import builtin, load_network, resolve
-from faces.identity import KINDS, load_embedder
+from data.weights import builtin, resolve
+from faces.identity import KINDS, kind_of, load_embedder, refuse_scorer
 from faces.parsing import load_parser
 from faces.perceptual import load_lpips, parser_distance
 from hairnet.training.losses import Judges
-
-SCORER = KINDS["builtin"]
 
 
 @dataclass(frozen=True)
@@ -75,22 +73,11 @@ class JudgeFiles:
 
 
 def _embedder(flag: str, name: str, unfit: tuple[str, ...] = ()) -> Path:
-    """The file of an embedder for a loss; ValueError when it is the one that scores, or its kind is `unfit`."""
+    """The file of an embedder for a loss; ValueError when it is one that scores, or its kind is `unfit`."""
     path = builtin(KINDS[name]) if name in KINDS else Path(name)
     if not path.is_file():
         raise FileNotFoundError(f"{flag} {name} is not a file: give the path of one, builtin-loss or builtin-hair")
-    # Only our own files say what they are for; a published face network is taken at its word.
-    kind = load_network(path)[1]["kind"] if path.suffix == ".safetensors" else None
-    if kind == SCORER or sha256(path) == _digest_of_scorer():
-        raise ValueError(f"{flag} {name} only ever scores, nothing may learn to please it: give another embedder")
-    if kind in unfit:
+    refuse_scorer(path, f"{flag} {name}")
+    if (kind := kind_of(path)) in unfit:
         raise ValueError(f"{flag} {name} is of kind {kind}, which does not tell persons: give a face embedder")
     return path
-
-
-def _digest_of_scorer() -> str | None:
-    """sha256 of the shipped scoring embedder, None where none is shipped."""
-    try:
-        return sha256(builtin(SCORER))
-    except FileNotFoundError:
-        return None

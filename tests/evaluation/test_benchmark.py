@@ -187,10 +187,11 @@ def test_a_hairnet_is_scored_with_its_networks_named(plan: Plan, world: World, t
     assert report["judges_in_training"] == {"parser": None, "embedder": False, "hair": None, "perceptual": False}
 
 
-def test_builtin_means_the_shipped_hair_descriptor_where_hair_is_judged() -> None:
-    for name in ("builtin", "builtin-hair", str(builtin("hair"))):
+def test_builtin_means_the_shipped_hair_scorer_where_hair_is_judged() -> None:
+    scorer, loss = builtin("hair-scorer"), builtin("hair")
+    for name, file in {"builtin": scorer, "builtin-hair-scorer": scorer, "builtin-hair": loss, str(loss): loss}.items():
         judges = Judges.find(hair_embedder=name)
-        assert judges.digests()["hair"] == sha256(builtin("hair"))
+        assert judges.digests()["hair"] == sha256(file)
         assert "hair" in Panel(judges).hair.title
     assert Judges.find().embedder == builtin("embedder")
     with pytest.raises(FileNotFoundError, match="nowhere.safetensors does not exist"):

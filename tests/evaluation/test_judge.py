@@ -32,13 +32,14 @@ def test_a_judge_that_the_recipe_names_trained_the_network_and_another_did_not()
 def test_where_the_recipe_may_name_an_earlier_version_of_a_built_in_judge_nobody_knows(tmp_path: Path) -> None:
     assert trained_with(builtin("hair"), "hair", recipe(hair=OTHER)) is None
     assert trained_with(builtin("parser"), "parser", recipe()) is None
+    assert trained_with(builtin("hair-scorer"), "hair", recipe(hair=OTHER)) is False, "no version may be a loss"
     (tmp_path / "parser.pth").write_bytes(b"of others")
     assert trained_with(tmp_path / "parser.pth", "parser", recipe()) is False
 
 
 @pytest.mark.parametrize("told", [{}, {"recipe": {}}, {"recipe": {"file": "best_model.pt"}}, {"recipe": None}])
 def test_a_network_that_tells_nothing_of_its_training_leaves_every_judge_unknown(told: dict) -> None:
-    for kind, role in (("embedder", "embedder"), ("hair", "hair"), ("parser", "parser"), ("pose", "perceptual")):
+    for kind, role in (("embedder", "embedder"), ("hair-scorer", "hair"), ("parser", "parser"), ("pose", "perceptual")):
         assert trained_with(builtin(kind), role, told) is None  # type: ignore[arg-type]
 
 
@@ -47,14 +48,15 @@ def test_a_published_network_may_be_judged_and_its_judges_are_marked_unknown(tmp
     published.write_bytes(b"PK\x03\x04 of others")
     assert config_of(published) == {"generator": {"name": str(published)}}
     setup = open_setup(str(published), None, "builtin", 1.0, "cpu", "builtin")
-    assert setup.generator == published and setup.hair == builtin("hair")
+    assert setup.generator == published and setup.hair == builtin("hair-scorer")
     judge = judge_of("built-in embedder", setup.embedder, setup)
     assert judge["trained_with"] is None and "UNKNOWN" in used(judge)
 
 
 def test_names_of_shipped_embedders_mean_the_same_everywhere(world: World) -> None:
     assert embedder_file("builtin") == builtin("embedder")
-    assert embedder_file("builtin", "hair") == embedder_file("builtin-hair") == builtin("hair")
+    assert embedder_file("builtin", "hair") == embedder_file("builtin-hair-scorer") == builtin("hair-scorer")
+    assert embedder_file("builtin-hair", "hair") == builtin("hair")
     assert embedder_file(world.hair, "hair") == world.hair
     with pytest.raises(ValueError, match="built-in network of the losses"):
         open_setup(str(world.network), None, "builtin-loss", 1.0, "cpu")

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from data.weights import load_network
 from faces import load_embedder
+from faces.identity import SIZES
 from recipes import factors
 from recipes.figures import embeddings, retrieval_figures
 from recipes.generated_people import class_latents, load_people
@@ -96,7 +97,7 @@ def test_the_command_trains_and_saves_a_network_that_loads(renders, wigs, people
 
 def test_the_two_identity_networks_differ_in_architecture_persons_and_seed():
     scores, losses = KINDS["embedder"], KINDS["embedder-loss"]
-    assert scores.size != losses.size and scores.seed != losses.seed
+    assert SIZES[scores.size]["body"] != SIZES[losses.size]["body"] and scores.seed != losses.seed
     persons = np.arange(100)
     assert not set(persons[scores.persons]) & set(persons[losses.persons])
 

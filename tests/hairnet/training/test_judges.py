@@ -8,9 +8,10 @@ import torch
 from data.files import sha256
 from data.weights import WEIGHTS, load_network, save_network
 from faces import load_embedder
+from faces.identity import KINDS
 from hairnet.training.judges import JudgeFiles
 
-SCORER, LOSS, HAIR = (WEIGHTS / f"{kind}.safetensors" for kind in ("embedder", "embedder-loss", "hair"))
+LOSS, HAIR = (WEIGHTS / f"{kind}.safetensors" for kind in ("embedder-loss", "hair"))
 
 
 def find(identity="builtin-loss", hair="builtin-hair", parser="builtin") -> JudgeFiles:
@@ -42,16 +43,22 @@ def test_a_world_may_have_no_hair_descriptor_but_needs_an_identity():
         find(identity="none")
 
 
-@pytest.fixture(params=["builtin", "path", "copy", "retrained"])
-def scorer(request, tmp_path):
+@pytest.fixture(params=["builtin", "builtin-hair-scorer"])
+def name(request):
+    return request.param
+
+
+@pytest.fixture(params=["name", "path", "copy", "retrained"])
+def scorer(request, name, tmp_path):
     """Every spelling of a network that only ever scores."""
+    file = WEIGHTS / f"{KINDS[name]}.safetensors"
     if request.param == "copy":
-        return shutil.copy(SCORER, tmp_path / "innocent.safetensors")
+        return shutil.copy(file, tmp_path / "innocent.safetensors")
     if request.param == "retrained":
-        tensors, config = load_network(SCORER)
+        tensors, config = load_network(file)
         save_network(tmp_path / "mine.safetensors", {k: x * 1.01 for k, x in tensors.items()}, config)
         return tmp_path / "mine.safetensors"
-    return {"builtin": "builtin", "path": SCORER}[request.param]
+    return {"name": name, "path": file}[request.param]
 
 
 @pytest.mark.parametrize("flag", ["identity", "hair"])
