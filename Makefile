@@ -80,17 +80,19 @@ weights: setup
 
 # The shipped networks, each from its recipe: renders, what reads poses, the generator, what reads faces, what transfers hair.
 builtin: setup
-	$(RUN_PYTHON) recipes.renders --set faces --out runs/renders/faces
+	$(RUN_PYTHON) recipes.renders --set faces --out runs/renders/poses
+	$(RUN_PYTHON) recipes.renders --set faces --heads 8000 --size 128 --out runs/renders/faces
 	$(RUN_PYTHON) recipes.renders --set people --heads 4500 --out runs/renders/people
 	$(RUN_PYTHON) recipes.renders --set wigs --heads 4500 --out runs/renders/wigs
-	$(RUN_PYTHON) recipes.pose --renders runs/renders/faces
+	$(RUN_PYTHON) recipes.pose --renders runs/renders/poses
 	$(RUN_PYTHON) recipes.generator_data --out runs/renders/pairs
 	OMP_NUM_THREADS=1 $(RUN_PYTHON) torch.distributed.run --standalone --nproc-per-node $(PROCESSES) \
 	    -m recipes.generator runs/renders/pairs --out runs/builtin/generator
 	cp runs/builtin/generator/generator.safetensors data/weights/generator.safetensors
 	$(RUN_PYTHON) data.weights data/weights/generator.safetensors
 	$(RUN_PYTHON) recipes.generated_people --out runs/renders/generated-people
-	for kind in embedder embedder-loss hair; do \
+	$(RUN_PYTHON) recipes.generated_people --same hair --out runs/renders/generated-hairs
+	for kind in embedder embedder-loss hair hair-scorer; do \
 	    $(RUN_PYTHON) recipes.identity --kind $$kind --renders runs/renders/people || exit 1; done
 	$(RUN_PYTHON) recipes.generated --out runs/renders/generated
 	$(RUN_PYTHON) recipes.parser --renders runs/renders/faces --generated runs/renders/generated

@@ -85,6 +85,6 @@ def test_a_parser_tells_pictures_apart_and_has_gradients():
 
 def test_a_published_parser_is_refused():
     parser = Parser()
-    del parser.down_fine
+    del parser.down
     with pytest.raises(ValueError, match="published parser"):
         parser_distance(parser)

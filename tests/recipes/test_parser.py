@@ -26,7 +26,7 @@ def heads(tmp_path_factory):
 def generated(tmp_path_factory):
     """The generator's pictures with the labels of their renders."""
     folder = tmp_path_factory.mktemp("generated")
-    generate(out=folder, images=12, shard_size=12, workers=1)
+    generate(out=folder, images=12, size=64, shard_size=12, workers=1)
     return folder
 
 
