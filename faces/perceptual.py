@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from faces.parsing import Parser, check_crop, ready, resized
+from faces.parsing import Parser, PublishedParser, check_crop, ready, resized
 from faces.published import state_of
 
 Distance = Callable[[Tensor, Tensor], Tensor]
@@ -102,7 +102,7 @@ class ParserDistance(nn.Module):
 
 def parser_distance(parser: Parser) -> ParserDistance:
     """The distance by a parser; ValueError for a published one, whose layers are others."""
-    if not hasattr(parser, "down"):
+    if isinstance(parser, PublishedParser):
         raise ValueError("a published parser has no features to compare: give the files of LPIPS, or our own parser")
     return ParserDistance(parser)
 
