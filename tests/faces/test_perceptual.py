@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from faces.parsing import PublishedParser
+from faces.parsing import PublishedParser, load_parser
 from faces.perceptual import NETWORKS, load_lpips, parser_distance
 
 WIDTHS = {"VGG-16": (4, 5, 6, 7, 8), "AlexNet": (4, 5, 6, 7, 8)}
