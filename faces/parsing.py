@@ -1,7 +1,8 @@
-"""The 19-class face parser: a small U-Net on a 64 px working picture, differentiable in its input."""
+"""The 19-class face parser: a small U-Net on a working picture of one size, differentiable in its input."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,25 +32,27 @@ def expansion(fan_in: int, fan_out: int) -> nn.Sequential:
 class Parser(nn.Module):
     """A face crop (N, 3, H, W) in [-1, 1] -> logits (N, 19, H, W) in CelebAMask-HQ's order, for any H, W >= 32.
 
-    The crop is resized to `input_size` (area, antialiased) and seen at 1/2, 1/4 and 1/8 of it by `widths` channels; the
-    logits, made at the full `input_size` by pixel shuffling, are interpolated bilinearly to the crop's size.
+    The crop is resized to `input_size` (area, antialiased) and seen at 1/2, 1/4, 1/8, ... of it, by as many channels as
+    `widths` says; the logits, made at the full `input_size` by pixel shuffling, are interpolated bilinearly to the
+    crop's size.
     """
 
-    def __init__(self, input_size: int = 64, widths: tuple[int, int, int] = (32, 64, 128)) -> None:
+    def __init__(self, input_size: int = 128, widths: tuple[int, ...] = (32, 48, 96, 128)) -> None:
         super().__init__()
-        assert input_size % 8 == 0 and all(width % GROUP == 0 for width in widths)
+        assert widths and input_size % 2 ** len(widths) == 0 and all(width % GROUP == 0 for width in widths)
         self.input_size = input_size
         self.config = {"input_size": input_size, "widths": list(widths)}  # Parser(**config) builds this network again
-        fine, middle, coarse = widths
-        self.down_fine = nn.Sequential(convolution(3, fine, 2), convolution(fine, fine))
-        self.down_middle = nn.Sequential(convolution(fine, middle, 2), convolution(middle, middle))
-        self.down_coarse = nn.Sequential(convolution(middle, coarse, 2), convolution(coarse, coarse))
-        self.context = convolution(2 * coarse, coarse)
-        self.up_middle = expansion(coarse, middle)
-        self.middle = nn.Sequential(convolution(2 * middle, middle), convolution(middle, middle))
-        self.up_fine = expansion(middle, fine)
-        self.fine = nn.Sequential(convolution(2 * fine, fine), convolution(fine, fine))
-        self.logits = expansion(fine, CLASSES)
+        steps = list(pairwise(widths))
+        self.down = nn.ModuleList(
+            nn.Sequential(convolution(fan_in, fan_out, 2), convolution(fan_out, fan_out))
+            for fan_in, fan_out in [(3, widths[0]), *steps]
+        )
+        self.context = convolution(2 * widths[-1], widths[-1])
+        self.expand = nn.ModuleList(expansion(coarse, fine) for fine, coarse in reversed(steps))
+        self.up = nn.ModuleList(
+            nn.Sequential(convolution(2 * fine, fine), convolution(fine, fine)) for fine, _ in reversed(steps)
+        )
+        self.logits = expansion(widths[0], CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, 3, H, W) in [-1, 1] -> logits (N, 19, H, W) float32."""
@@ -60,14 +63,21 @@ class Parser(nn.Module):
 
     def work_logits(self, x: Tensor) -> Tensor:
         """(N, 3, S, S) at the network's own size S -> logits (N, 19, S, S)."""
-        fine = self.down_fine(x)
-        middle = self.down_middle(fine)
-        coarse = self.down_coarse(middle)
+        *seen, x = self.features(x)
         # what the whole picture shows, at every place: an ear is an ear because of where the face is
-        everywhere = coarse.mean((2, 3), keepdim=True).expand_as(coarse)
-        coarse = self.context(torch.cat([coarse, everywhere], 1))
-        middle = self.middle(torch.cat([middle, self.up_middle(coarse)], 1))
-        return self.logits(self.fine(torch.cat([fine, self.up_fine(middle)], 1)))
+        everywhere = x.mean((2, 3), keepdim=True).expand_as(x)
+        x = self.context(torch.cat([x, everywhere], 1))
+        for expand, up, fine in zip(self.expand, self.up, reversed(seen), strict=True):
+            x = up(torch.cat([fine, expand(x)], 1))
+        return self.logits(x)
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """(N, 3, S, S) -> what is seen at 1/2, 1/4, 1/8, ... of S."""
+        seen = []
+        for stage in self.down:
+            x = stage(x)
+            seen.append(x)
+        return seen
 
     @torch.no_grad()
     def labels(self, x: Tensor) -> Tensor:

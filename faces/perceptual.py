@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from faces.parsing import Parser, check_crop, ready, resized
+from faces.parsing import Parser, PublishedParser, check_crop, ready, resized
 from faces.published import state_of
 
 Distance = Callable[[Tensor, Tensor], Tensor]
@@ -89,12 +89,8 @@ class ParserDistance(nn.Module):
         self.parser = parser
 
     def features(self, x: Tensor) -> list[Tensor]:
-        """What the parser sees at 1/2, 1/4 and 1/8 of its working size."""
-        x, seen = resized(x, self.parser.input_size).contiguous(memory_format=torch.channels_last), []
-        for stage in (self.parser.down_fine, self.parser.down_middle, self.parser.down_coarse):
-            x = stage(x)
-            seen.append(x)
-        return seen
+        """What the parser sees at 1/2, 1/4, 1/8, ... of its working size."""
+        return self.parser.features(resized(x, self.parser.input_size).contiguous(memory_format=torch.channels_last))
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """(N, 3, H, W) twice, in [-1, 1] -> (N,), 0 to 2 per stage."""
@@ -106,7 +102,7 @@ class ParserDistance(nn.Module):
 
 def parser_distance(parser: Parser) -> ParserDistance:
     """The distance by a parser; ValueError for a published one, whose layers are others."""
-    if not hasattr(parser, "down_fine"):
+    if isinstance(parser, PublishedParser):
         raise ValueError("a published parser has no features to compare: give the files of LPIPS, or our own parser")
     return ParserDistance(parser)
 

@@ -18,11 +18,12 @@ import torch
 from torch import Tensor
 
 from data.command import run
-from data.images import to_uint8
+from data.images import to_tensor, to_uint8
 from data.progress import Progress
 from data.shards import read_arrays, read_attrs, shard_path, write_arrays
 from data.workers import Workers
 from data.world import cores
+from faces.parsing import resized
 from recipes import factors
 from recipes.generator_data import maker
 from synth import heads, latents, load_generator
@@ -38,21 +39,37 @@ def labels_of(task: tuple[Tensor, int]) -> np.ndarray:
 
 
 def main(
-    *, out: Path, images: int = 4_800, shard_size: int = 240, psi: float = 1.0, workers: int | None = None
+    *,
+    out: Path,
+    images: int = 4_800,
+    size: int = 128,
+    shard_size: int = 240,
+    psi: float = 1.0,
+    workers: int | None = None,
 ) -> None:
     """Samples the built-in generator and labels its pictures by rendering what they stand for.
 
     Args:
         out: folder for the shards
         images: number of pictures
+        size: side of the label maps in pixels, 16 to 1024; the pictures are enlarged to it (bilinear)
         shard_size: pictures per file
         psi: truncation of the samples
         workers: processes that render, one thread each (none: one per core)
     """
+    if not 16 <= size <= 1024:
+        raise ValueError(f"--size is {size}: it must lie in 16 to 1024")
     if images < 1 or shard_size < 1 or images % shard_size:
         raise ValueError(f"--images {images} must be a positive multiple of --shard-size {shard_size}")
     G = load_generator("builtin", "cpu")
-    attrs = {"generator_sha256": G.sha256, "images": images, "shard_size": shard_size, "psi": psi, "maker": maker()}
+    attrs = {
+        "generator_sha256": G.sha256,
+        "images": images,
+        "size": size,
+        "shard_size": shard_size,
+        "psi": psi,
+        "maker": maker(),
+    }
     tasks = {}
     for index, path in missing(out, images // shard_size, attrs):
         seeds = range(FIRST + index * shard_size, FIRST + (index + 1) * shard_size)
@@ -60,9 +77,13 @@ def main(
     if not tasks:
         return
     with Workers(min(workers or cores(), len(tasks)), "a rendering process") as pool:
-        found = pool.in_order(labels_of, [(z, G.resolution) for _, z in tasks.values()])
+        found = pool.in_order(labels_of, [(z, size) for _, z in tasks.values()])
         for (path, (seeds, z)), labels in zip(Progress(tasks.items(), unit="shard"), found, strict=True):
-            arrays: dict[str, Any] = {"seed": np.array(seeds, np.int64), "image": sampled(G, z, psi), "labels": labels}
+            arrays: dict[str, Any] = {
+                "seed": np.array(seeds, np.int64),
+                "image": enlarged(sampled(G, z, psi), size),
+                "labels": labels,
+            }
             write_arrays(path, arrays, attrs)
 
 
@@ -71,6 +92,11 @@ def sampled(generator: Any, z: Tensor, psi: float) -> np.ndarray:
     with torch.no_grad():
         parts = [generator.synthesis(generator.mapping(rows, psi), noise="const") for rows in z.split(ROWS)]
     return to_uint8(torch.cat(parts))
+
+
+def enlarged(images: np.ndarray, size: int) -> np.ndarray:
+    """(N, R, R, 3) uint8 -> (N, size, size, 3) uint8, as a parser of that size sees pictures of R px."""
+    return to_uint8(resized(to_tensor(images), size))
 
 
 def load_generated(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

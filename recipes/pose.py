@@ -1,7 +1,7 @@
 """Makes the built-in pose network: renders in, `data/weights/pose.safetensors` out.
 
-    python -m recipes.renders --set faces --out runs/renders/faces    # 0.05 s per render and core
-    python -m recipes.pose --renders runs/renders/faces               # 6 minutes of one core
+    python -m recipes.renders --set faces --out runs/renders/poses    # 0.05 s per render and core
+    python -m recipes.pose --renders runs/renders/poses               # 6 minutes of one core
 
 68 landmarks and yaw, pitch, roll of an aligned crop (faces.landmarks). The renders are changed as heavily as the
 parser's: other backgrounds, hair, colours, blur, noise, occlusions and places, so that photos can be read.
@@ -82,7 +82,7 @@ def pose_figures(pose: Pose, truth: dict[str, np.ndarray]) -> dict[str, float]:
 
 def main(
     *,
-    renders: Path = Path("runs/renders/faces"),
+    renders: Path = Path("runs/renders/poses"),
     out: Path = WEIGHTS / "pose.safetensors",
     state: Path = Path("runs/recipes/pose"),
     steps: int = 1400,

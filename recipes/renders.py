@@ -1,6 +1,6 @@
 """Training renders of procedural heads, as shards beside each other in a folder.
 
-    python -m recipes.renders --set faces  --out runs/renders/faces     # for parser and pose: 4,800 heads
+    python -m recipes.renders --set faces  --out runs/renders/poses     # for pose and, larger, parser: 4,800 heads
     python -m recipes.renders --set people --out runs/renders/people    # for the embedders: 3,000 persons
     python -m recipes.renders --set wigs   --out runs/renders/wigs      # for the hair descriptor: the same hairstyles
 

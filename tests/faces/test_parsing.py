@@ -23,6 +23,16 @@ def test_logits_have_the_size_of_the_crop(parser, size):
     assert labels.shape == (2, *size) and labels.dtype == torch.uint8 and labels.max() < 19
 
 
+@pytest.mark.parametrize(("size", "widths"), [(32, (16,)), (64, (16, 32, 48)), (48, (16, 16, 32, 32))])
+def test_a_parser_has_as_many_levels_as_widths(size, widths):
+    parser = Parser(size, widths)
+    x = torch.rand(2, 3, size, size)
+    assert [tuple(x.shape[1:]) for x in parser.features(x)] == [
+        (width, size >> level, size >> level) for level, width in enumerate(widths, 1)
+    ]
+    assert parser.work_logits(x).shape == (2, 19, size, size)
+
+
 def test_logits_are_differentiable_in_the_crop(parser):
     x = (torch.rand(1, 3, 96, 96) * 2 - 1).requires_grad_()
     parser(x)[:, 13].sum().backward()

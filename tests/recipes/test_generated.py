@@ -11,9 +11,9 @@ from recipes.generated import main as generate
 
 
 def test_labels_are_those_of_the_picture_beside_them(tmp_path):
-    generate(out=tmp_path, images=16, shard_size=8, workers=1)
+    generate(out=tmp_path, images=16, size=96, shard_size=8, workers=1)
     data, made = load_generated(tmp_path)
-    assert made["images"] == 16 and data["image"].shape == (16, 64, 64, 3) and data["labels"].shape == (16, 64, 64)
+    assert made["images"] == 16 and data["image"].shape == (16, 96, 96, 3) and data["labels"].shape == (16, 96, 96)
     grey = data["image"].astype(np.float64).mean(3)
 
     def contrast(labels: np.ndarray) -> float:
@@ -25,15 +25,15 @@ def test_labels_are_those_of_the_picture_beside_them(tmp_path):
 
 
 def test_a_resumed_run_has_the_same_bytes(tmp_path):
-    generate(out=tmp_path, images=8, shard_size=4, workers=1)
+    generate(out=tmp_path, images=8, size=32, shard_size=4, workers=1)
     before = [sha256(shard_path(tmp_path, k)) for k in range(2)]
     shard_path(tmp_path, 1).unlink()
     with pytest.raises(ValueError, match="missing"):
         load_generated(tmp_path)
-    generate(out=tmp_path, images=8, shard_size=4, workers=1)
+    generate(out=tmp_path, images=8, size=32, shard_size=4, workers=1)
     assert [sha256(shard_path(tmp_path, k)) for k in range(2)] == before
     with pytest.raises(ValueError, match="made otherwise"):
-        generate(out=tmp_path, images=8, shard_size=4, psi=0.5, workers=1)
+        generate(out=tmp_path, images=8, size=32, shard_size=4, psi=0.5, workers=1)
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path):
@@ -41,3 +41,5 @@ def test_a_folder_without_pictures_is_refused(tmp_path):
         load_generated(tmp_path / "none")
     with pytest.raises(ValueError, match="--shard-size"):
         generate(out=tmp_path, images=7, shard_size=4)
+    with pytest.raises(ValueError, match="--size"):
+        generate(out=tmp_path, images=8, shard_size=4, size=8)

@@ -9,7 +9,7 @@ from faces import load_parser
 from faces.labels import LABEL
 from recipes.figures import confusion, parsing_figures
 from recipes.generated import main as generate
-from recipes.parser import class_weights, parsing_loss, train_parser
+from recipes.parser import changed, class_weights, parsing_loss, train_parser
 from recipes.renders import Plan, load_set, write_set
 from recipes.training import Schedule
 
@@ -26,7 +26,7 @@ def heads(tmp_path_factory):
 def generated(tmp_path_factory):
     """The generator's pictures with the labels of their renders."""
     folder = tmp_path_factory.mktemp("generated")
-    generate(out=folder, images=12, shard_size=12, workers=1)
+    generate(out=folder, images=12, size=64, shard_size=12, workers=1)
     return folder
 
 
@@ -51,6 +51,16 @@ def test_a_training_learns_its_renders(heads, generated, tmp_path):
 def test_pictures_of_two_sizes_are_refused(faces, generated, tmp_path):
     with pytest.raises(ValueError, match="one size"):
         train_parser(faces, generated, tmp_path, Schedule(steps=1, batch=8, rate=1e-3, seed=0))
+
+
+def test_a_share_of_the_pictures_is_shown_as_it_was_made():
+    g = torch.Generator().manual_seed(0)
+    x = torch.rand(200, 3, 32, 32, generator=g) * 2 - 1
+    labels = torch.randint(0, 19, (200, 32, 32), generator=g).to(torch.uint8)
+    seen, known = changed(x, labels, g)
+    same = (seen == x).flatten(1).all(1)
+    assert 0.2 < same.float().mean() < 0.4 and torch.equal(known[same], labels[same])
+    assert (known[~same] != labels[~same]).flatten(1).any(1).float().mean() > 0.9
 
 
 def test_the_loss_is_smallest_at_the_truth_and_ignores_what_is_hidden():
