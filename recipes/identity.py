@@ -50,6 +50,7 @@ FACTORS = 10.0  # weight of the factors' mean squared error (in variances) again
 LIVE_HAIR = tuple(name.removeprefix("hair.") for name in LIVE if name.startswith("hair."))  # what the generator draws
 COLOURS = ("lightness", "hue", "grey", "dye", "roots")  # factors of hair that mean the same in every style
 LOOKS, LOOK_SIDE = 64, 16
+SOME = 8192  # pictures that tell which dimensions lead
 ANGLES_FROM, ANGLES_TO = 0.4, 0.7  # progress between which the weight of ArcFace's loss rises from 0 to 1
 
 
@@ -65,13 +66,14 @@ class Kind:
     steps: int  # of the shipped network
     facts: str = "factors"  # what it first learns to read
     sees_generated: bool = True  # whether it also sees people of the built-in generator
+    dimensions: int | None = None  # of its vectors that are kept in the end; None: all
 
 
 KINDS = {
     "embedder": Kind("residual", INNER, "person", slice(0, None, 2), 11, 6000),
     "embedder-loss": Kind("depthwise", INNER, "person", slice(1, None, 2), 22, 3000),
     "hair": Kind("residual", WHOLE, "hair", slice(None), 33, 4500, "looks", sees_generated=False),
-    "hair-scorer": Kind("wide", WHOLE, "hair", slice(None), 44, 9000, "looks"),
+    "hair-scorer": Kind("wide", WHOLE, "hair", slice(None), 44, 9000, "looks", dimensions=64),
 }
 
 
@@ -219,6 +221,23 @@ def generated(kind: Kind, folder: Path) -> tuple[Classes, HeldOut, dict[str, Any
     return Classes(data["image"][rows], which, facts), (data["image"][others], names[others]), made
 
 
+@torch.no_grad()
+def leading(embedder: Embedder, images: Tensor, dimensions: int) -> Embedder:
+    """The same network with fewer dimensions: those along which its unit vectors of images (N, S, S, 3) uint8 are long.
+
+    What is left out is small and tells classes apart less than it disturbs, and its weights need not be shipped.
+    """
+    vectors = torch.from_numpy(embeddings(embedder.eval(), images.numpy()))
+    basis = torch.linalg.eigh(vectors.T.double() @ vectors.double())[1].flip(1)[:, :dimensions].float()
+    state = embedder.state_dict()
+    for name in ("head.2.weight", "head.2.bias"):  # of the residual body's last layer
+        state[name] = basis.T @ state[name]
+    config: dict[str, Any] = embedder.config | {"dimensions": dimensions}
+    smaller = Embedder(**config)
+    smaller.load_state_dict(state)
+    return smaller.eval()
+
+
 def train_embedder(
     kind: Kind, renders: Path, wigs: Path, people: Path, folder: Path, schedule: Schedule
 ) -> tuple[Embedder, dict[str, Any]]:
@@ -256,6 +275,10 @@ def train_embedder(
                "images": len(images), "objective": f"{kind.facts}, then ArcFace s=24 m=0.35"}  # fmt: skip
     key = {**record, "steps": schedule.steps, "size": kind.size, "column": kind.column}
     record |= train(nn.ModuleList([embedder, arcface, reader]), schedule, loss_of, folder / "state.pt", key)
+    if kind.dimensions is not None:
+        some = torch.randperm(len(images), generator=torch.Generator().manual_seed(kind.seed))[:SOME]
+        embedder = leading(embedder, images[some], kind.dimensions)
+        record["objective"] += f", then the leading {kind.dimensions} dimensions"
     return embedder, record | {
         name: retrieval_figures(embeddings(embedder, shown), numbers) for name, (shown, numbers) in others.items()
     }

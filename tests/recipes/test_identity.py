@@ -11,12 +11,22 @@ from torch.nn import functional as F
 
 from data.weights import load_network
 from faces import load_embedder
-from faces.identity import SIZES
+from faces.identity import SIZES, new_embedder
 from recipes import factors
 from recipes.figures import embeddings, retrieval_figures
 from recipes.generated_people import class_latents, load_people
 from recipes.generated_people import main as generate_people
-from recipes.identity import KINDS, LIVE_HAIR, ArcFace, generated, looks_of, rendered, standardised, train_embedder
+from recipes.identity import (
+    KINDS,
+    LIVE_HAIR,
+    ArcFace,
+    generated,
+    leading,
+    looks_of,
+    rendered,
+    standardised,
+    train_embedder,
+)
 from recipes.renders import Plan, load_set, write_set
 from recipes.training import Schedule
 from synth.heads import FACTOR_NAMES
@@ -92,7 +102,21 @@ def test_the_command_trains_and_saves_a_network_that_loads(renders, wigs, people
     recipe = config["recipe"]
     assert config["kind"] == kind and recipe["held_out"]["classes"] == 2
     assert ("generated" in recipe) == ("held_out_generated" in recipe) == (kind != "hair")
-    assert load_embedder(out, device="cpu")(torch.zeros(1, 3, 64, 64)).shape == (1, 128)
+    assert load_embedder(out, device="cpu")(torch.zeros(1, 3, 64, 64)).shape == (1, KINDS[kind].dimensions or 128)
+
+
+def test_with_its_leading_dimensions_alone_a_network_says_nearly_the_same():
+    torch.manual_seed(0)
+    embedder = new_embedder("residual").eval()
+    images = torch.randint(0, 256, (100, 64, 64, 3), dtype=torch.uint8)
+    before, all_of_them, some = (
+        embeddings(network, images.numpy())
+        for network in (embedder, leading(embedder, images, 128), leading(embedder, images, 8))
+    )
+    assert np.allclose(all_of_them @ all_of_them.T, before @ before.T, atol=1e-4)
+    kept = np.linalg.svd(before, compute_uv=False)[:8]
+    lost = 1 - (kept**2).sum() / len(before)
+    assert some.shape == (100, 8) and np.abs(some @ some.T - before @ before.T).max() < 4 * lost + 1e-3
 
 
 def test_the_two_identity_networks_differ_in_architecture_persons_and_seed():
