@@ -24,8 +24,8 @@ FIRST = 20_000_000  # first seed of the renders: no set for training reaches it
 PHOTOS = Path(__file__).resolve().parents[2] / "shared/material/parsing"
 
 
-def on_renders(parser: Parser, heads: int, size: int = 64) -> dict[str, float]:
-    """Figures on `heads` fresh heads."""
+def on_renders(parser: Parser, heads: int, size: int) -> dict[str, float]:
+    """Figures on `heads` fresh heads of `size` px."""
     plan = Plan("faces", heads, wigs=1, poses=1, size=size, first=FIRST, shard_size=heads)
     pictures = [picture for picture, *_ in plan.renders(0)]
     images, labels = np.stack([p.image for p in pictures]), np.stack([p.labels for p in pictures])
@@ -46,6 +46,7 @@ def main(
     *,
     network: str = "builtin",
     renders: int = 200,
+    size: int = 128,
     photos: Path = PHOTOS,
     out: Path = Path("runs/benchmarks/parser.json"),
 ) -> None:
@@ -54,11 +55,12 @@ def main(
     Args:
         network: "builtin" or the path of a parser, as faces.load_parser takes it
         renders: number of fresh heads
+        size: side of their renders in pixels
         photos: folder with images/ and masks/; skipped where there is none
         out: the same figures as JSON
     """
     parser = load_parser(network, device="cpu")
-    figures: dict[str, dict[str, float]] = {f"{renders} renders": on_renders(parser, renders)}
+    figures: dict[str, dict[str, float]] = {f"{renders} renders of {size} px": on_renders(parser, renders, size)}
     if photos.is_dir():
         figures["photos"] = on_photos(parser, photos)
     report(network, figures, photos, out)
