@@ -4,13 +4,15 @@
 equal effect on the picture?
 `leaks`: does it help to hold all else fixed, as directions.fit does unless told otherwise (`--keep ""`)?
 
-Faces are turned by some degrees towards the front and past it: no face is asked for more than edits of yaw reach, and
-since they turn to both sides, what is the same to either side is no leak.
+For `kept` every face begins SIDE degrees to the side where it looks and ends as far to the other: the whole of what
+edits of yaw are asked for. For `leaks` faces turn from where they look towards the front and past it; as they turn to
+both sides, what is the same to either side is no leak.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,9 @@ from directions.report import aligned
 from synth.heads import Head, render_poses
 
 TURNED = 256  # faces
-TURNS = (10.0, 20.0, 30.0)  # degrees
+TURNS = (10.0, 20.0, 30.0)  # degrees, for leaks
+SIDE = 30.0  # degrees
+FROM_SIDE = (10.0, 20.0, 30.0, 45.0, 60.0)  # degrees, for what is kept
 REACH = 35.0  # degrees to either side that rendered heads look
 RANDOM_SEED = 0
 TURN, RANDOM, LIKELY, VISIBLE = "turn", "random", "random, likely", "random, as visible"
@@ -47,15 +51,25 @@ def lengths_of_turns(direction: Direction, codes: np.ndarray) -> np.ndarray:
     return np.stack([np.zeros(len(codes)), *turned], axis=1)
 
 
+def at_the_side(direction: Direction, faces: Unseen) -> tuple[Unseen, np.ndarray]:
+    """Faces turned SIDE degrees to where they look; (N, 1 + turns) lengths that turn them from there by FROM_SIDE."""
+    side = np.where(direction.estimate(faces.codes) > 0, 1.0, -1.0)
+    there = direction.length_to(faces.codes, side * SIDE)[:, None]
+    vector, lifted = direction.vector, faces.space.lift(direction.vector)
+    begun = replace(faces, codes=faces.codes + there * vector, start=faces.start + there * lifted)
+    turned = [direction.length_to(begun.codes, side * (SIDE - turn)) for turn in FROM_SIDE]
+    return begun, np.stack([np.zeros(len(side)), *turned], axis=1)
+
+
 def kept(direction: Direction, faces: Unseen, tools: Instruments) -> Figures:
-    """How alike faces stay to themselves when turned (TURN), and when moved as far at random.
+    """How alike faces stay when turned (TURN) from one side to the other, and when moved as far at random.
 
     RANDOM steps go anywhere in the space, LIKELY ones as from one face to another, both as long as the turn; VISIBLE
     ones are likely too, and so long that they change as much of the picture. {"measured": degrees turned; "pixels":
     {way: that change, RMS of grey levels}; descriptor: {way: cosine to the start for every turn, "gain over" a random
     way: that of turning, face by face, "strangers": cosine between different faces}}, cosines with their intervals.
     """
-    lengths = lengths_of_turns(direction, faces.codes)
+    faces, lengths = at_the_side(direction, faces)
     anywhere = np.random.RandomState(RANDOM_SEED).randn(*faces.codes.shape)
     towards = np.roll(faces.codes, 1, axis=0) - np.roll(faces.codes, 2, axis=0)
     turned = faces.moved(direction.vector, lengths)
@@ -70,7 +84,11 @@ def kept(direction: Direction, faces: Unseen, tools: Instruments) -> Figures:
     pictures[VISIBLE] = tried[np.arange(len(tried))[:, None], nearest]
     start = tools.describe(turned[:, 0])
     cosines = {way: _cosines(start, images, tools.describe) for way, images in pictures.items()}
-    found: Figures = {"faces": len(faces.codes), "turns": TURNS, "measured": _degrees(_measured(turned, tools)["yaw"])}
+    found: Figures = {
+        "faces": len(faces.codes),
+        "turns": FROM_SIDE,
+        "measured": _degrees(_measured(turned, tools)["yaw"]),
+    }
     found["pixels"] = {way: _change(turned[:, :1], images).mean(axis=0) for way, images in pictures.items()}
     for name in DESCRIPTORS:
         columns = {way: cosines[way][name] for way in pictures}
@@ -84,8 +102,8 @@ def truly_turned(heads: int, size: int, describe: Callable[[np.ndarray], Columns
     """{descriptor: cosine to the start for every turn} of rendered heads that turn likewise: no edit can do better."""
     images = []
     for seed in range(FIRST, FIRST + heads):
-        yaw = float(np.random.RandomState(seed).uniform(-REACH, REACH))
-        poses = [(yaw, 0.0), *((yaw + (turn if yaw <= 0 else -turn), 0.0) for turn in TURNS)]
+        side = 1.0 if seed % 2 else -1.0
+        poses = [(side * (SIDE - turn), 0.0) for turn in (0.0, *FROM_SIDE)]
         images.append(np.stack([picture.image for picture in render_poses(Head.sample(seed), poses, size)]))
     pictures = np.stack(images)
     cosines = _cosines(describe(pictures[:, 0]), pictures[:, 1:], describe)

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.directions import shown
-from benchmarks.turning import CONDITIONAL, TURNS, kept, leaks
+from benchmarks.turning import CONDITIONAL, FROM_SIDE, TURNS, kept, leaks
 from data.files import read_json, write_json
 from directions.attributes import HAIR_ATTRIBUTES
 from directions.pairs import Move, pair_up
@@ -30,7 +30,11 @@ def test_kept_figures_are_shown_as_those_just_measured(figures, tmp_path):
 
 def test_every_part_has_its_rows_and_parts_that_were_not_done_have_none(figures):
     rows = {name: shown({name: figures[name]}) for name in ("kept", "plain", "pairs")}
-    assert [len(part) for part in rows.values()] == [4 * len(TURNS), 2 + 2 * len(TURNS) + 1, 4 + len(HAIR_ATTRIBUTES)]
+    assert [len(part) for part in rows.values()] == [
+        4 * len(FROM_SIDE),
+        2 + 2 * len(TURNS) + 1,
+        4 + len(HAIR_ATTRIBUTES),
+    ]
     assert all(len(row) == 3 for part in rows.values() for row in part) and shown({}) == []
     texts = {row[0]: row[1] for row in shown(figures)}
     pairs = figures["pairs"]
