@@ -20,7 +20,8 @@ ABOUT = {
     "embedder": "Identity, ArcFace-trained. It only ever scores; no loss has used it.",
     "embedder-loss": "Identity, ArcFace-trained: another architecture, other persons. For losses.",
     "hair": "Hair descriptor, ArcFace-trained with hairstyles as classes: same hair, same vector. For losses.",
-    "hair-scorer": "Hair descriptor, larger, also of the generator's hair. It only ever scores; no loss has used it.",
+    "hair-scorer": "Hair descriptor, larger, also of the generator's hair. It only ever scores; no loss has used it. "
+    "Not independent of `hair` in everything: kind of network, window and kind of renders are the same.",
     "hairnet": "The two encoders and their fusion, trained on pairs of the built-in generator.",
     "hair-directions": "Directions in the hair embedding of hairnet, calibrated in units (`python -m hairnet.steer`).",
 }
