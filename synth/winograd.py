@@ -12,16 +12,31 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-NEAR, FAR = math.sqrt(0.5), math.sqrt(2.0)  # the points, of either sign
 TILE, PLACES = 4, 6  # results and places of a tile, in either axis
-AT_ONCE = 1 << 16  # tiles times channels that are worked on together: their values at the points stay in the cache
+NEAR, FAR = math.sqrt(0.5), math.sqrt(2.0)
+POINTS = (0.0, NEAR, -NEAR, FAR, -FAR)  # and infinity
+AT_ONCE = 128  # tiles that are worked on together: their values at the points stay in the cache
 LEAST_CHANNELS = 64  # with fewer, to turn maps into values takes as long as is saved
 LEAST_TILES = 16  # with fewer, to read the weights' values takes as long,
 LEAST_TILES_ANEW = 64  # and with fewer than these to turn the weights into values first
+
+
+def others(point: float) -> list[float]:
+    """The polynomial that is 0 at all points but this one, by its five coefficients from that of 1 on."""
+    return np.poly([other for other in POINTS if other != point])[::-1].tolist()
+
+
+# What is done along an axis of a tile. Of a filter's three taps: its values at the points, divided by what the
+# interpolation between them asks. Of six inputs: their values. Of six values: four results, by powers of the points.
+OF_TAPS = [[point**k / math.prod(point - y for y in POINTS if y != point) for k in range(3)] for point in POINTS]
+OF_TAPS += [[0.0, 0.0, 1.0]]
+OF_INPUTS = [[*others(point), 0.0] for point in POINTS] + [np.poly(POINTS)[::-1].tolist()]
+OF_VALUES = [[point**k for point in POINTS] + [float(k == 3)] for k in range(TILE)]
 
 
 class Convolution(torch.autograd.Function):
@@ -71,15 +86,8 @@ def transformed(weight: Tensor) -> Tensor:
     """(O, I, 3, 3) -> (36, I, O): its values at the points."""
     fan_out, fan_in = weight.shape[:2]
     taps = weight.detach().permute(2, 3, 1, 0).reshape(9, fan_in * fan_out)
-    return (_places(weight.dtype) @ taps).view(PLACES**2, fan_in, fan_out)
-
-
-def _places(dtype: torch.dtype) -> Tensor:
-    """(36, 9): from the taps of a 3x3 filter to its values at the points, each divided by what interpolation asks."""
-    points = [0.0, NEAR, -NEAR, FAR, -FAR]
-    rows = [[x**k / math.prod(x - y for y in points if y != x) for k in range(3)] for x in points]
-    one = torch.tensor([*rows, [0.0, 0.0, 1.0]], dtype=torch.float64)
-    return torch.kron(one, one).to(dtype)
+    rows = torch.tensor(OF_TAPS, dtype=torch.float64)
+    return (torch.kron(rows, rows).to(weight) @ taps).view(PLACES**2, fan_in, fan_out)
 
 
 def convolved(x: Tensor, products: Tensor) -> Tensor:
@@ -88,63 +96,26 @@ def convolved(x: Tensor, products: Tensor) -> Tensor:
     fan_out, (down, across) = products.shape[2], (height // TILE, width // TILE)
     x = x.permute(0, 2, 3, 1)
     y = x.new_empty(count, down, TILE, across, TILE, fan_out)
-    tiles = max(AT_ONCE // max(fan_in, fan_out), across)
-    rows = min(tiles // across, down)  # of tiles
-    samples = max(1, tiles // (down * across))
+    of_inputs, of_values = x.new_tensor(OF_INPUTS), x.new_tensor(OF_VALUES)
+    rows = min(max(AT_ONCE // across, 1), down)  # of tiles
+    samples = max(AT_ONCE // (down * across), 1)
     for first in range(0, count, samples):
         for top in range(0, down, rows):
             above, below = TILE * top - 1, TILE * (top + rows) + 1
             part = x[first : first + samples, max(0, above) : below]
-            part = F.pad(part, (0, 0, 1, 1, int(above < 0), int(below > height)))
-            values = torch.bmm(_values(part), products)
-            _results(values, y[first : first + samples, top : top + rows])
+            values = along_both(of_inputs, tiles(F.pad(part, (0, 0, 1, 1, int(above < 0), int(below > height)))))
+            values = torch.bmm(values.view(PLACES**2, -1, fan_in), products)
+            part = y[first : first + samples, top : top + rows].permute(2, 4, 0, 1, 3, 5)
+            part.copy_(along_both(of_values, values.view(PLACES, PLACES, -1)).view(part.shape))
     return y.view(count, height, width, fan_out).permute(0, 3, 1, 2)
 
 
-def _values(x: Tensor) -> Tensor:
-    """(N, 4 D + 2, 4 A + 2, C) -> (36, N D A, C): the tiles' values at the points."""
-    count, height, width, channels = x.shape
-    down, across = height // TILE, width // TILE
-    rows = x.new_empty(PLACES, count, down, width, channels)
-    _to_points([x[:, k : k + height - 5 : TILE] for k in range(PLACES)], list(rows))
-    values = x.new_empty(PLACES, PLACES, count, down, across, channels)
-    _to_points([rows[:, :, :, k : k + width - 5 : TILE] for k in range(PLACES)], [values[:, k] for k in range(PLACES)])
-    return values.view(PLACES**2, count * down * across, channels)
+def tiles(x: Tensor) -> Tensor:
+    """(N, 4 D + 2, 4 A + 2, C) -> (6, 6, N D A C): the inputs of the tiles, each place of all of them together."""
+    return x.unfold(1, PLACES, TILE).unfold(2, PLACES, TILE).permute(4, 5, 0, 1, 2, 3).reshape(PLACES, PLACES, -1)
 
 
-def _to_points(x: list[Tensor], y: list[Tensor]) -> None:
-    """Six inputs of every tile -> its values at 0, NEAR, -NEAR, FAR, -FAR and infinity."""
-    even, odd = torch.empty_like(y[0]), torch.empty_like(y[0])
-    for k, point in ((1, NEAR), (3, FAR)):  # (t^2 - other^2) (t^2 +- t point), where t^j stands for x[j]
-        other = 1 / point**2
-        torch.sub(x[4], x[2], alpha=other, out=even)
-        torch.sub(x[3], x[1], alpha=other, out=odd)
-        torch.add(even, odd, alpha=point, out=y[k])
-        torch.sub(even, odd, alpha=point, out=y[k + 1])
-    between = NEAR**2 + FAR**2  # (t^2 - NEAR^2) (t^2 - FAR^2) = t^4 - 2.5 t^2 + 1, and t times it
-    for k, first in ((0, 0), (5, 1)):
-        torch.add(x[first], x[first + 4], out=even)
-        torch.sub(even, x[first + 2], alpha=between, out=y[k])
-
-
-def _results(values: Tensor, y: Tensor) -> None:
-    """(36, N D A, C) products -> the tiles' results, written to (N, D, 4, A, 4, C)."""
-    count, down, _, across, _, channels = y.shape
-    values = values.view(PLACES, PLACES, count, down, across, channels)
-    rows = values.new_empty(TILE, PLACES, count, down, across, channels)
-    _from_points(list(values), list(rows))
-    columns = y.permute(2, 4, 0, 1, 3, 5)
-    _from_points([rows[:, k] for k in range(PLACES)], [columns[:, k] for k in range(TILE)])
-
-
-def _from_points(x: list[Tensor], y: list[Tensor]) -> None:
-    """Six values of every tile -> its four results: sums of the values times 1, t, t^2, t^3 of their points t."""
-    near, far = torch.empty_like(x[0]), torch.empty_like(x[0])
-    torch.add(x[1], x[2], out=near)
-    torch.add(x[3], x[4], out=far)
-    torch.add(x[0], near, out=y[0]).add_(far)
-    torch.mul(near, NEAR**2, out=y[2]).add_(far, alpha=FAR**2)
-    torch.sub(x[1], x[2], out=near)
-    torch.sub(x[3], x[4], out=far)
-    torch.mul(near, NEAR, out=y[1]).add_(far, alpha=FAR)
-    torch.add(x[5], near, alpha=NEAR**3, out=y[3]).add_(far, alpha=FAR**3)
+def along_both(matrix: Tensor, x: Tensor) -> Tensor:
+    """(R, 6) and (6, 6, M) -> (R, R, M): the matrix along either axis of the tiles."""
+    x = (matrix @ x.view(PLACES, -1)).view(len(matrix), PLACES, -1)
+    return torch.matmul(matrix, x)

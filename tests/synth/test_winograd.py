@@ -19,7 +19,7 @@ def maps(*shape, dtype=torch.float64, seed=0):
     return x.contiguous(memory_format=torch.channels_last)
 
 
-@pytest.mark.parametrize("at_a_time", [1, 3 * 8, 1 << 16], ids=["one row of tiles", "two rows of three", "all"])
+@pytest.mark.parametrize("at_a_time", [1, 8, 1 << 16], ids=["one row of tiles", "two rows of three", "all"])
 @pytest.mark.parametrize("shape", [(1, 6, 4, 4), (2, 8, 12, 16), (5, 4, 8, 8), (1, 3, 20, 4)])
 def test_the_result_is_the_convolution(shape, at_a_time, monkeypatch):
     monkeypatch.setattr(winograd, "AT_ONCE", at_a_time)
