@@ -115,7 +115,8 @@ def leaks(ways: dict[str, Direction], faces: Unseen, sd: dict[str, float], tools
 
     {"leaks": {attribute, "all", "all of hair"}, descriptor: one for every turn}, each as `_compared`. The leak into an
     attribute is its slope within faces on the yaw that was measured, so the effect is equal, SD per SD (`sd`: of all
-    faces); "all" are root mean squares. Descriptors: cosines to the start at equal turns ("measured": how far).
+    faces); "all" are root mean squares without the noise of their slopes. Descriptors: cosines to the start at equal
+    turns ("measured": how far).
     """
     others = [name for name in MEASURED if name != "yaw"]
     sums, cosines, measured = [], [], {}
@@ -127,10 +128,11 @@ def leaks(ways: dict[str, Direction], faces: Unseen, sd: dict[str, float], tools
         cosines.append(_cosines(tools.describe(images[:, 0]), images[:, 1:], tools.describe))
     both = np.stack(sums, axis=1)  # (N, 2, attributes, 2)
     known = [k for k in range(len(others)) if both[..., k, 1].sum(axis=0).all()]
-    groups = {others[k]: [k] for k in known}
-    groups |= {"all": known, "all of hair": [k for k in known if others[k] in OF_HAIR]}
     found: Figures = {"faces": len(faces.codes), "turns": TURNS, "measured": measured}
-    found["leaks"] = {name: _compared(both[:, :, members], _leak) for name, members in groups.items()}
+    found["leaks"] = {others[k]: _compared(both[:, :, k], _leak) for k in known}
+    halves = np.moveaxis(both[: len(both) // 2 * 2].reshape(-1, 2, *both.shape[1:]), 1, 2)
+    for name, members in (("all", known), ("all of hair", [k for k in known if others[k] in OF_HAIR])):
+        found["leaks"][name] = _compared(halves[:, :, :, members], _root_mean_square)
     for name in DESCRIPTORS:
         couples = np.stack([one[name] for one in cosines], axis=1)  # (N, 2, turns)
         found[name] = [_compared(couples[..., k], np.mean) for k in range(len(TURNS))]
@@ -215,10 +217,19 @@ def _sums(yaw: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _leak(sums: np.ndarray) -> float:
-    """(N, attributes, 2) -> the slope of one, or the root mean square of several."""
-    products, squares = sums.sum(axis=0).T
-    slopes = products / squares
-    return float(slopes[0]) if len(slopes) == 1 else float(np.sqrt(np.mean(slopes**2)))
+    """(N, 2) -> the slope."""
+    products, squares = sums.sum(axis=0)
+    return float(products / squares)
+
+
+def _root_mean_square(sums: np.ndarray) -> float:
+    """(N / 2, 2, attributes, 2) -> of the attributes' slopes.
+
+    A slope of half of the faces times that of the other half: slopes that are nothing but noise give 0 on average,
+    where their squares would count it, and the interval once more.
+    """
+    products, squares = np.moveaxis(sums.sum(axis=0), -1, 0)
+    return float(np.sqrt(max(0.0, np.mean(np.prod(products / squares, axis=0)))))
 
 
 def _compared(couples: np.ndarray, statistic: Callable[[np.ndarray], float]) -> Figures:

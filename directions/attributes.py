@@ -57,5 +57,19 @@ def others(name: str) -> list[str]:
 
 
 def measure(crops: Crops) -> dict[str, np.ndarray]:
-    """{attribute: (N,) float32} of all attributes."""
-    return {name: np.asarray(attribute.measure(crops), np.float32) for name, attribute in MEASURED.items()}
+    """{attribute: (N,) float32} of all attributes; ValueError naming one that does not give them."""
+    return {name: _column(name, attribute, crops) for name, attribute in MEASURED.items()}
+
+
+def _column(name: str, attribute: Attribute, crops: Crops) -> np.ndarray:
+    try:
+        column = np.asarray(attribute.measure(crops), np.float32)
+    except Exception as error:  # whatever a file of one's own raises
+        reason = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{name} cannot be measured ({reason}): mend its measure(crops)") from error
+    if column.shape != (len(crops.images),):
+        raise ValueError(
+            f"measure(crops) of {name} gives the shape {column.shape}, but it is one number for each of the "
+            f"{len(crops.images)} crops: mend it"
+        )
+    return column

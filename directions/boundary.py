@@ -10,6 +10,7 @@ step, no intercept. Distances along the vector are in units of w or z.
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -65,10 +66,9 @@ def read_boundary(path: Path, width: int) -> np.ndarray:
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: give the path of a .npy file")
     refused = f"{path} is not a boundary: it takes a .npy file with {width} numbers, shape (1, {width})"
-    if path.stat().st_size > LARGEST:
-        raise ValueError(refused)
     try:
-        vector = np.lib.format.read_array(io.BytesIO(path.read_bytes()), allow_pickle=False)
+        with open(path, "rb") as file:
+            vector = read_npy(file.read(LARGEST + 1), LARGEST)
     except (ValueError, EOFError, OSError) as error:
         raise ValueError(refused) from error
     if vector.dtype.kind != "f" or vector.shape not in ((1, width), (width,)):
@@ -78,6 +78,21 @@ def read_boundary(path: Path, width: int) -> np.ndarray:
     if not np.isfinite(length) or length == 0:
         raise ValueError(refused)
     return vector / length
+
+
+def read_npy(content: bytes, largest: int) -> np.ndarray:
+    """The array of a .npy file; ValueError before anything larger than `largest` bytes is made, or unpickled."""
+    if len(content) > largest:
+        raise ValueError(f"more than {largest:,} bytes")
+    file = io.BytesIO(content)
+    header = np.lib.format.read_array_header_2_0
+    if np.lib.format.read_magic(file) == (1, 0):
+        header = np.lib.format.read_array_header_1_0
+    shape, _, dtype = header(file)
+    if dtype.hasobject or math.prod(shape) * dtype.itemsize > largest:
+        raise ValueError(f"it says that it holds objects, or more than {largest:,} bytes")
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,7 @@ class Calibration:
             "edit_mae": self.mae,
             "scores": self.scores,
             "response": self.response,
+            "within_reach": [] if self.curve is None else np.isin(self.scores, self.curve.scores),
             "samples": len(self.images),
             "leakage": self.leakage,
             "leak_rms": self.leak_rms,
@@ -72,18 +73,21 @@ def calibrate_on(
     slope: np.ndarray,
     intercept: float,
     tools: Instruments,
+    train: bool = False,
 ) -> Calibration:
     """Calibrates a unit `vector` on some held-out faces, over the scores `slope` @ code + `intercept` of all faces.
 
-    ValueError when the attribute does not rise along the vector.
+    `train`: on as many training faces instead, to choose a vector by. ValueError when the attribute does not rise along
+    the vector.
     """
     sample = known.faces
     scores = known.codes.astype(np.float64) @ slope + intercept
     places = np.percentile(scores, PLACES)
     gain = float(slope @ vector)
     if gain <= 0 or places[0] == places[-1]:
-        raise ValueError("its linear models contradict each other, so it is not linear in w")
-    chosen = np.flatnonzero(held_out(sample.seeds) & np.isfinite(sample.columns[attribute]))[:CALIBRATED]
+        raise ValueError(f"its linear models contradict each other, so it is not linear in {known.space.name}")
+    some = held_out(sample.seeds) != train
+    chosen = np.flatnonzero(some & np.isfinite(sample.columns[attribute]))[:CALIBRATED]
     tools = replace(tools, render=known.space.render)
     start, score = known.start(chosen), scores[chosen]
     calibration = calibrate(start, score, gain, places, known.space.lift(vector), attribute, sample.sd, tools)

@@ -25,7 +25,6 @@ from data.shards import Shards
 from directions.attributes import MEASURED, others
 from directions.calibrate import CALIBRATED, Calibration, calibrate_on
 from directions.fit import parse_attributes
-from directions.fitting import kept_slopes
 from directions.instruments import Instruments
 from directions.likeness import DESCRIPTORS, Describer, likeness, one_sd_apart
 from directions.linear import LinearFit, bootstrap_interval, fit_linear, held_out
@@ -35,7 +34,8 @@ from directions.pool import MeasuringPool
 from directions.report import REPORT, aligned, write_report
 from directions.scorer import Scorer
 from directions.spaces import Coded, Space, coded, in_w, open_space
-from directions.vectors import distance, edit_vector, ways
+from directions.training import kept_slopes
+from directions.vectors import WAYS, along_way, distance, edit_vector
 
 SPACES = "Z,W+coarse,W+middle,W+fine,S"
 RANDOM_SEED = 0
@@ -137,8 +137,9 @@ def _ways(known: Coded, name: str) -> tuple[np.ndarray, LinearFit, dict[str, np.
     w, values, test = known.codes[rows], known.faces.columns[name][rows], held_out(known.faces.seeds[rows])
     threshold = 0.0 if name == "yaw" else float(np.median(values[~test]))
     fit = fit_linear(w, values, test, threshold)
-    train, nothing = w[~test], np.zeros((0, w.shape[1]))
-    found = ways(train, values[~test] > threshold, fit.normal, fit.figures["C"], nothing)
+    train, nothing, labels = w[~test], np.zeros((0, w.shape[1])), values[~test] > threshold
+    everywhere = np.ones(len(train), bool)
+    found = {way: along_way(way, train, labels, everywhere, fit.normal, fit.figures["C"], nothing) for way in WAYS}
     found["regression"] = edit_vector(train, fit.ridge)[0]
     found["conditional"] = edit_vector(train, fit.normal, kept_slopes(known, others(name)))[0]
     return train, fit, found

@@ -12,8 +12,6 @@ which gives one the unit, the curve and the leakage of an attribute that it is t
 
 from __future__ import annotations
 
-import io
-import math
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -24,7 +22,7 @@ import numpy as np
 from data.command import run
 from data.files import atomic_path, check_file_place
 from data.shards import Shards
-from directions.boundary import write_vector
+from directions.boundary import read_npy, write_vector
 
 LARGEST = 1 << 28  # bytes of an array in such a file
 NAMES = ("lat_comp", "lat_mean", "lat_stdev")
@@ -65,12 +63,12 @@ def main(faces: Path, file: Path, *, count: int = 64, take: int | None = None, o
     if take is None:
         if out is not None:
             raise ValueError("--out is for the vector that --take takes out of FILE: give both or neither")
-        if not 1 <= count <= w.shape[1]:
-            raise ValueError(f"--count is {count}, but these faces have 1 to {w.shape[1]} components")
+        if not 1 <= count <= (most := min(w.shape[1], len(w) - 1)):
+            raise ValueError(f"--count is {count}, but {len(w):,} faces of {w.shape[1]} numbers have {most} components")
         check_file_place(file, "FILE")
         found = principal(w, count)
         write_components(found, file)
-        share = (found.sd**2).sum() / w.astype(np.float64).var(axis=0).sum()
+        share = (found.sd**2).sum() / w.astype(np.float64).var(axis=0, ddof=1).sum()
         print(f"{count} components hold {share:.1%} of the variance of {len(w):,} faces")
         return
     if out is None or out.suffix != ".npy":
@@ -120,18 +118,10 @@ def read_components(path: Path, w_dim: int) -> Components:
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    """One array of an archive, as large as it says; ValueError before anything larger than LARGEST is made or read."""
+    """One array of an archive; ValueError before anything larger than LARGEST is made or read."""
     if archive.getinfo(name).file_size > LARGEST:
         raise ValueError(f"{name} is too large")
-    content = io.BytesIO(archive.read(name))
-    header = np.lib.format.read_array_header_2_0
-    if np.lib.format.read_magic(content) == (1, 0):
-        header = np.lib.format.read_array_header_1_0
-    shape, _, dtype = header(content)
-    if dtype.hasobject or math.prod(shape) * dtype.itemsize > LARGEST:
-        raise ValueError(f"{name} says that it holds objects or is too large")
-    content.seek(0)
-    return np.lib.format.read_array(content, allow_pickle=False)
+    return read_npy(archive.read(name), LARGEST)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,9 @@ class HasSha256(Protocol):
     @property
     def w_dim(self) -> int: ...
 
+    @property
+    def z_dim(self) -> int: ...
+
 
 @dataclass(frozen=True, eq=False)
 class Direction:
@@ -108,7 +111,8 @@ def load_direction(path_or_name: str | Path, generator: HasSha256) -> Direction:
             f"{path} belongs to the generator {direction.generator[:12]}, not to {generator.sha256[:12]}: "
             "fit directions for this generator with `python -m directions.fit`"
         )
-    width = generator.w_dim if direction.space.startswith("W") else len(direction.vector)
+    widths = {"W": generator.w_dim, "Z": generator.z_dim}  # S and encoders' codes are told apart by their spaces
+    width = widths.get(direction.space[0], len(direction.vector))
     if len(direction.vector) != width:
         raise ValueError(f"{path} has {len(direction.vector)} dimensions, the generator {width}: fit it anew")
     return direction
@@ -144,6 +148,7 @@ def _read(path: Path) -> Direction:
         and all(isinstance(content[name], str) for name in ("attribute", "unit", "generator", "seeds"))
         and isinstance(content["scorer"], dict)
         and isinstance(content["figures"], dict)
+        and _rising(content["figures"].get("scores", [0.0, 1.0]))
         and isinstance(content["space"], str)
         and re.fullmatch(SPACES, content["space"]) is not None
     )
@@ -156,9 +161,14 @@ def _read(path: Path) -> Direction:
         read["curve"] = Curve(*(np.array(content["curve"][name], np.float64) for name in ("scores", "values")))
     except ValueError as error:
         raise ValueError(damaged) from error
-    if not content["step"] > 0 or not read["ridge"] @ read["vector"] > 0:
+    if not min(content["step"], content["sd"], read["ridge"] @ read["vector"]) > 0:
         raise ValueError(damaged)
     return Direction(**(content | read))
+
+
+def _rising(value: Any) -> bool:
+    """Whether `value` is a list of two or more numbers, each above the one before."""
+    return _numbers(value) and len(value) > 1 and bool((np.diff(value) > 0).all())
 
 
 def _numbers(value: Any) -> bool:

@@ -6,6 +6,7 @@ Edits are in the attribute's unit, for the direction carries its measured step.
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 
 from data.command import run
-from data.files import check_file_place, write_json
+from data.files import check_file_place, check_not_among, write_json
 from data.images import check_image_path, write_image
 from directions.aim import aim_along
 from directions.attributes import DECIMALS, MEASURED
@@ -74,8 +75,14 @@ def main(
     values = parse_values(text or "", flag)
     check_psi(psi)
     check_image_path(out, "--out")
-    check_file_place(out)
+    figures_path = out.with_suffix(".json")
+    for path in (out, figures_path):
+        check_file_place(path)
+    if directions != "builtin":
+        check_not_among([figures_path], Path(directions).glob("*.json"))
     scorer = Scorer(parser, pose, own=own)
+    if attribute not in MEASURED:
+        raise ValueError(f"--attribute is {attribute!r}, but it is one of {', '.join(MEASURED)}")
     network = load_generator(generator, device)
     direction = load_named(attribute, directions, network)
     space = open_space(direction.space, Renderer(network), psi)
@@ -109,7 +116,7 @@ def main(
         rows.append({"to": goal, "by": goal - start, "measured": found})
     figures = {"seed": seed, "psi": psi, "attribute": attribute, "unit": direction.unit, "estimated": estimate}
     figures |= {"measured": present, "search": search, "reach": [low, high], "pictures": rows}
-    write_json(out.with_suffix(".json"), figures)
+    write_json(figures_path, figures)
 
 
 def asked(flag: str, value: float, found: str) -> str:
@@ -163,9 +170,14 @@ def check_reach(wanted: np.ndarray, direction: Direction, flag: str, text: str, 
 
 def load_named(attribute: str, directions: str, generator: Any) -> Direction:
     """The direction of an attribute among the shipped ones ("builtin") or in a folder."""
-    if attribute not in MEASURED:
-        raise ValueError(f"--attribute is {attribute!r}, but it is one of {', '.join(MEASURED)}")
-    return load_direction(attribute if directions == "builtin" else Path(directions) / f"{attribute}.json", generator)
+    if not re.fullmatch(r"\w+", attribute):
+        raise ValueError(f"--attribute is {attribute!r}, but it is a name such as yaw or hair_length")
+    direction = load_direction(
+        attribute if directions == "builtin" else Path(directions) / f"{attribute}.json", generator
+    )
+    if direction.attribute != attribute:
+        raise ValueError(f"--attribute is {attribute}, but {directions}/{attribute}.json moves {direction.attribute}")
+    return direction
 
 
 def parse_values(text: str, flag: str) -> np.ndarray:

@@ -43,7 +43,7 @@ def smile(crops: Crops) -> np.ndarray:
     lips = crops.where(*LIPS).astype(np.float64)
     count, side = lips.sum(axis=(1, 2)), lips.shape[1]
     y, x = (axis.astype(np.float64) for axis in np.mgrid[: lips.shape[1], : lips.shape[2]])
-    enough = count >= max(4.0, LEAST_LIPS * side**2)
+    enough = (count >= max(4.0, LEAST_LIPS * side**2)) & np.isfinite(crops.angles[:, 0])  # lips of a face
     safe = np.maximum(count, 1)
     middle = (lips * x).sum(axis=(1, 2)) / safe
     spread = np.sqrt((lips * (x - middle[:, None, None]) ** 2).sum(axis=(1, 2)) / safe)

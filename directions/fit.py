@@ -2,7 +2,7 @@
 
 A linear SVM on all samples gives the boundary, the covariance of w turns its normal into the edit vector, and rendering
 and measuring edited held-out samples gives the step in the attribute's own unit. What is reported is measured on
-samples that no model has seen.
+samples that no model has seen and no vector was chosen by.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from directions.scorer import Scorer
 from directions.spaces import coded, open_space
 
 SHOWN = 6  # samples in the picture
-VERSION = 3  # of the fit: directions of an earlier one are made anew
+VERSION = 4  # of the fit: directions of an earlier one are made anew
 
 
 def main(
@@ -76,7 +76,8 @@ def main(
         own: Python files with attributes of one's own, with commas between them (see directions/own.py)
         identity: "builtin" or the path of a face embedder, which tells how much edits change the person
         band: share of the training faces that the SVM sees, those farthest from its threshold, above 0 up to 1
-        boundary: .npy file with the vector to go along, made elsewhere, for one attribute; None: an own one, by the SVM
+        boundary: .npy file with the vector to go along, made elsewhere, for one attribute, or the other way where the
+            attribute falls along it; None: an own one, by the SVM
         workers: processes that measure; None: one per core
         device: cpu or cuda; None: cuda if there is one
     """
@@ -138,7 +139,7 @@ def fit_directions(
     describe = Describer(identity, device=device)
     settings = (VERSION, known.space.name, way, band, kept, describe.sha256, None if given is None else given.tolist())
     report: dict[str, Any] = {"faces": len(sample.seeds), "psi": sample.psi, "space": known.space.name}
-    report |= {"directions": {}, "failed": {}}
+    report |= {"units": {name: MEASURED[name].unit for name in MEASURED}, "directions": {}, "failed": {}}
     with MeasuringPool(scorer, device, workers) as measure:
         tools = Instruments(render, measure, describe)
         for name in names:
@@ -171,7 +172,7 @@ def parse_attributes(text: str, flag: str) -> list[str]:
 
 def _done(path: Path, generator: Any, sample: MeasuredFaces, settings: tuple) -> Direction | None:
     """The direction that an earlier run has made of the same faces with the same settings, if there is one."""
-    if not path.is_file():
+    if not path.is_file() or not path.with_suffix(".png").is_file():
         return None
     try:
         direction = load_direction(path, generator)

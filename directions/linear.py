@@ -54,7 +54,7 @@ def fit_linear(w: np.ndarray, values: np.ndarray, test: np.ndarray, threshold: f
     scale = np.where(scale > 0, scale, 1.0)
     x = (w - mean) / scale
     labels = values > threshold
-    far = _farthest(values, ~test, threshold, band)
+    far = farthest(values, ~test, threshold, band)
     _check(labels[far], labels[test])
     some = np.flatnonzero(far)
     some = some[:: -(-len(some) // ENOUGH)]
@@ -68,6 +68,17 @@ def fit_linear(w: np.ndarray, values: np.ndarray, test: np.ndarray, threshold: f
     figures["accuracy_shuffled"] = _shuffled_floor(c, x[some], labels[some], x[test], labels[test])
     normal, slope = svm[:-1] / scale, slopes[0] / scale
     return LinearFit(normal, float(svm[-1] - normal @ mean), slope, float(middle - slope @ mean), figures)
+
+
+def farthest(values: np.ndarray, train: np.ndarray, threshold: float, band: float) -> np.ndarray:
+    """(N,) bool: the share `band` of the training samples on either side that lie farthest from the threshold."""
+    if band >= 1:
+        return train
+    chosen = np.zeros_like(train)
+    for side in (train & (values > threshold), train & (values <= threshold)):
+        distance = np.where(side, np.abs(values - threshold), -1.0)
+        chosen[np.argsort(-distance, kind="stable")[: round(band * side.sum())]] = True
+    return chosen & train
 
 
 def svm_normal(w: np.ndarray, labels: np.ndarray, c: float) -> np.ndarray:
@@ -137,17 +148,6 @@ def _best_c(x: np.ndarray, labels: np.ndarray) -> float:
             weights = fit_svm(x[train], labels[train], c, weights)
             right[fold, k] = ((_scores(x[test], weights) > 0) == labels[test]).mean()
     return C_GRID[int(np.argmax(right.mean(axis=0)))]
-
-
-def _farthest(values: np.ndarray, train: np.ndarray, threshold: float, band: float) -> np.ndarray:
-    """(N,) bool: the share `band` of the training samples on either side that lie farthest from the threshold."""
-    if band >= 1:
-        return train
-    chosen = np.zeros_like(train)
-    for side in (train & (values > threshold), train & (values <= threshold)):
-        distance = np.where(side, np.abs(values - threshold), -1.0)
-        chosen[np.argsort(-distance, kind="stable")[: round(band * side.sum())]] = True
-    return chosen & train
 
 
 def _check(train: np.ndarray, test: np.ndarray) -> None:

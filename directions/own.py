@@ -44,7 +44,7 @@ def read_attribute(path: Path) -> tuple[str, Attribute]:
         raise ValueError(f"--own {path} has the name of what is measured already: give the file another name")
     try:
         content = runpy.run_path(str(path))
-    except Exception as error:  # whatever the user's own code raises
+    except (Exception, SystemExit) as error:  # whatever the user's own code raises
         raise ValueError(f"--own {path} does not run ({type(error).__name__}: {error}): mend it") from error
     unit, function = content.get("UNIT"), content.get("measure")
     if not isinstance(unit, str) or not callable(function):

@@ -11,7 +11,7 @@ import numpy as np
 
 from data.files import sweep_temporaries
 from data.progress import Progress
-from data.shards import Shards, read_attrs, write_arrays
+from data.shards import Shards, read_arrays, read_attrs, write_arrays
 from directions.attributes import MEASURED
 from directions.check import BLOCK, GOOD, check_pairs
 from directions.instruments import Columns, Instruments
@@ -23,6 +23,17 @@ Paths = tuple[Path, Path, Path]  # of a shard's pairs, of what was checked on th
 def done(paths: Paths, mask: Callable | None) -> bool:
     """Whether all files of a shard are there."""
     return all(path.exists() for path in (paths if mask else paths[:2]))
+
+
+def earlier_strangers(out: Path) -> float | None:
+    """The likeness of strangers' hair by which a folder's pairs were checked; None: there are none yet.
+
+    Kept while a folder grows, so that all of its pairs have met the same bar.
+    """
+    for path in sorted(out.glob("checked-*.h5")):
+        if isinstance(bar := read_attrs(path).get("strangers_95"), float):
+            return bar
+    return None
 
 
 def write_shards(
@@ -45,10 +56,15 @@ def write_shards(
     paths: list[Paths] = [
         (out / f"pairs-{name}.h5", out / f"checked-{name}.h5", out / f"masks-{name}.h5") for name in names
     ]
-    for own in paths:
+    for k, own in enumerate(paths):
         for path in own:
             if path.exists() and any(read_attrs(path).get(name) != value for name, value in made_by.items()):
                 raise ValueError(f"{path} was made with other settings: delete its folder or give another --out")
+        seeds = sample.seeds[int(shards.starts[k]) : int(shards.starts[k + 1])]
+        if own[1].exists() and not np.array_equal(read_arrays(own[1], ["seed"])["seed"], seeds):
+            raise ValueError(f"{own[1]} is of other faces: delete its folder or give another --out")
+    if strays := set(out.glob("pairs-*.h5")) - {own[0] for own in paths}:
+        raise ValueError(f"{min(strays)} is of faces that are not in {shards.folder}: delete it or give another --out")
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     for k, own in enumerate(Progress(paths, unit="shard", desc="pairs", disable=rank > 0)):
         if k % world != rank or done(own, mask):
@@ -65,7 +81,8 @@ def write_shards(
         if mask is not None:
             drawn = _masks(shards, rows[good], w_hair[good], tools, mask)
             write_arrays(own[2], {"seed": pairs["seed"], **drawn}, made_by | {"size": shards.images([0]).shape[1]})
-        write_arrays(own[1], {"seed": sample.seeds[rows], **checked}, made_by)
+        bar = {"strangers_95": strangers}  # not among what is compared: processes may differ in its last bits
+        write_arrays(own[1], {"seed": sample.seeds[rows], **checked}, made_by | bar)
         write_arrays(own[0], pairs, made_by | {f"unit_{name}_gap": MEASURED[name].unit for name in gaps})
     return paths
 

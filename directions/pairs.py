@@ -34,11 +34,12 @@ from data.images import write_image
 from data.shards import Shards, read_arrays
 from directions.attributes import MEASURED
 from directions.check import MOST_UNLIT, lights, nearest_strangers, picture, summary
-from directions.direction import Direction, fingerprint, load_direction
+from directions.direction import Direction, fingerprint
+from directions.edit import load_named
 from directions.instruments import Columns, Instruments
 from directions.likeness import Describer, file_of
 from directions.measured import MeasuredFaces, open_faces
-from directions.pair_files import done, write_shards
+from directions.pair_files import done, earlier_strangers, write_shards
 from directions.pool import MeasuringPool
 from directions.scorer import Scorer
 from faces.identity import refuse_scorer
@@ -155,7 +156,7 @@ def make_pairs(
     check_folder_place(out)
     shards = Shards(faces)
     sample, network, render = open_faces(shards, generator, scorer, device)
-    moves = [Move(load_direction(directions / f"{name}.json", network), most) for name, most in wanted.items()]
+    moves = [Move(load_named(name, str(directions), network), most) for name, most in wanted.items()]
     if any(move.direction.space != "W" for move in moves):
         raise ValueError(
             f"--directions {directions} has directions in other spaces than W, but a pair is two w: fit in W"
@@ -209,7 +210,8 @@ def pair_up(
         )
         for move in moves
     }
-    strangers = nearest_strangers(shards, tools)
+    strangers = earlier_strangers(out)
+    strangers = nearest_strangers(shards, tools) if strangers is None else strangers
     made_by = {
         "generator_sha256": sample.generator,
         "direction_sha256": "".join(fingerprint(move.direction) for move in moves),

@@ -16,7 +16,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from data.files import atomic_path, read_json
-from directions.attributes import MEASURED
 from directions.likeness import DESCRIPTORS
 
 REPORT, PAGE = "report.json", "report.html"
@@ -32,7 +31,7 @@ shuffled is the accuracy with shuffled labels. Reach is where the measured value
 error is the mean distance between the value asked and the value measured after rendering, by the mean curve alone.
 Stability is the mean cosine between the edit vectors of resampled faces (least of all couples in brackets); distance is
 how far one SD of the attribute leads the code away, in SD of the codes (Mahalanobis). Way is the edit vector: of three,
-the one that leaks least."""
+the one that leaks least on training faces."""
 
 WAYS = """Ways to change one attribute by one SD, on the same held-out faces. normal: the SVM's (InterFaceGAN);
 whitened: an SVM's on whitened codes; covariance: the covariance of the codes times the normal; regression: times the
@@ -54,9 +53,9 @@ def table(report: dict[str, Any]) -> str:
 
 def matrix(report: dict[str, Any]) -> str:
     """The leakage matrix as text."""
-    rows = [["per SD of", *MEASURED, *DESCRIPTORS]]
+    rows = [["per SD of", *report["units"], *DESCRIPTORS]]
     for name, figures in report["directions"].items():
-        rows.append([name, *(f"{_leak(report, name, other):+.2f}" for other in MEASURED), *_likeness(figures)])
+        rows.append([name, *(f"{_leak(report, name, other):+.2f}" for other in report["units"]), *_likeness(figures)])
     return aligned(rows)
 
 
@@ -67,20 +66,27 @@ def write_report(folder: Path) -> None:
     they never take the place of an attribute's strip, NAME.png. Those of an earlier report are deleted.
     """
     report = read_json(folder / REPORT)
-    for path in folder.glob("plot-*.png"):
-        path.unlink()
+    if "units" not in report:
+        raise ValueError(f"{folder / REPORT} is of an earlier version: run `python -m directions.fit` again")
+    earlier = set(folder.glob("plot-*.png"))
     space = report.get("space", "W")
     parts = [f"<h1>Directions in {html.escape(space)}</h1><p>{report['faces']:,} faces, psi {report['psi']:g}.</p>"]
     if report["directions"]:
         parts += [_html_table(report), f"<p>{ABOUT}</p>"]
-        parts += [f"<h2>Leakage</h2><p>{LEAKS}</p>", _plot(heat_map(report), folder / "plot-leakage.png")]
+        plot = folder / "plot-leakage.png"
+        parts += [f"<h2>Leakage</h2><p>{LEAKS}</p>", _plot(heat_map(report), plot)]
+        earlier.discard(plot)
     for name, figures in report["directions"].items():
         plot = folder / f"plot-curve-{name}.png"
-        parts += [f"<h2>{html.escape(name)}</h2>", _plot(calibration_plot(name, figures), plot)]
+        unit = report["units"][name]
+        parts += [f"<h2>{html.escape(name)}</h2>", _plot(calibration_plot(name, unit, figures), plot)]
+        earlier.discard(plot)
         parts += [_image((folder / f"{name}.png").read_bytes())]
     for path in sorted(folder.glob("compare-*.json")):
         parts += [f"<h2>Ways to change {html.escape(path.stem[8:])}</h2><p>{WAYS}</p>"]
-        parts += [_plot(comparison_plot(read_json(path)), folder / f"plot-leaks-{path.stem[8:]}.png")]
+        plot = folder / f"plot-leaks-{path.stem[8:]}.png"
+        parts += [_plot(comparison_plot(read_json(path)), plot)]
+        earlier.discard(plot)
         if path.with_suffix(".png").is_file():
             parts += [_image(path.with_suffix(".png").read_bytes())]
     for name, reason in report["failed"].items():
@@ -88,12 +94,14 @@ def write_report(folder: Path) -> None:
     head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Directions</title><style>{STYLE}</style>'
     with atomic_path(folder / PAGE) as temporary:
         temporary.write_text(f"{head}<body>{''.join(parts)}</body></html>", encoding="utf-8")
+    for plot in earlier:
+        plot.unlink()
 
 
 def heat_map(report: dict[str, Any]) -> Figure:
     """The leakage matrix; blue falls, red rises with the attribute of the row."""
     names = list(report["directions"])
-    others = [[_leak(report, name, other) for other in MEASURED] for name in names]
+    others = [[_leak(report, name, other) for other in report["units"]] for name in names]
     figure = Figure(figsize=(WIDTH, 1.5 + 0.5 * len(names)), layout="constrained")
     axes = figure.subplots()
     axes.imshow(np.array(others, float), cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
@@ -107,27 +115,26 @@ def heat_map(report: dict[str, Any]) -> Figure:
                 va="center",
                 color="white" if abs(value) > 0.6 else "black",
             )
-        for x, text in enumerate(_likeness(report["directions"][name]), len(MEASURED)):
+        for x, text in enumerate(_likeness(report["directions"][name]), len(report["units"])):
             axes.text(x, y, text.replace(" ", "\n"), ha="center", va="center", fontsize=8)
-    labels = [*MEASURED, *DESCRIPTORS]
+    labels = [*report["units"], *DESCRIPTORS]
     axes.set_xlim(-0.5, len(labels) - 0.5)
     axes.set_xticks(range(len(labels)), [label.replace("_", "\n") for label in labels], fontsize=8)
     axes.set_yticks(range(len(names)), names)
     return figure
 
 
-def calibration_plot(name: str, figures: dict[str, Any]) -> Figure:
+def calibration_plot(name: str, unit: str, figures: dict[str, Any]) -> Figure:
     """Measured value at the places of the score; the reach of edits in bold."""
     scores, response = (np.array(figures[key], float) for key in ("scores", "response"))
-    low, high = figures["reach"]
-    inside = (response >= low - 1e-6) & (response <= high + 1e-6)
+    inside = np.array(figures["within_reach"], bool)
     figure = Figure(figsize=(WIDTH / 2, WIDTH / 3), layout="constrained")
     axes = figure.subplots()
     axes.plot(scores, response, "o--", color="0.6", label="measured")
     axes.plot(scores[inside], response[inside], "o-", color="C0", label="reach of edits")
     axes.axline((float(scores[inside][0]),) * 2, slope=1, color="0.8", linewidth=1, label="linear")
     axes.set_xlabel("score (linear regression on w)")
-    axes.set_ylabel(f"{name}, {MEASURED[name].unit}")
+    axes.set_ylabel(f"{name}, {unit}")
     axes.legend(frameon=False)
     return figure
 
@@ -159,18 +166,18 @@ def _summaries(report: dict[str, Any]) -> dict[str, dict[str, str]]:
 
 
 def _summary(figures: dict[str, Any]) -> dict[str, str]:
-    low, high = figures["reach"]
+    (low, high), stability = figures["reach"], figures.get("stability")  # none of a vector from elsewhere
     return {
         "accuracy": _interval(figures, "accuracy"),
         "shuffled": f"{figures['accuracy_shuffled']:.2f}",
         "AUC": _interval(figures, "auc"),
         "R2": _interval(figures, "ridge_r2"),
-        "stability": "{cosine:.3f} ({least:.3f})".format(**figures["stability"]),
+        "stability": "{cosine:.3f} ({least:.3f})".format(**stability) if stability else "-",
         "reach": f"{low:+.0f} to {high:+.0f}",
         "edit error": f"{figures['edit_mae']:.1f}",
         "distance": f"{figures['distance_per_sd']:.1f}",
         "leak": f"{figures['leak_rms']:.2f}",
-        "way": figures["way"],
+        "way": figures["way"] + (" (turned round)" if figures.get("turned") else ""),
     }
 
 

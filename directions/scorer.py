@@ -20,7 +20,7 @@ from faces.parsing import load_parser
 
 BATCH = 32  # pictures per pass: fixed, since a network's last bits may change with the batch
 EYES = (3, 4, 5)  # glasses and eyes, by CelebAMask-HQ's numbers
-MEASURES = 3  # version of the attributes' definitions: columns of another one are measured again
+MEASURES = 4  # version of the attributes' definitions: columns of another one are measured again
 OLD = {"pose_sha256": pose.MTCNN, "check": "", "measures": 1}  # of measurements that do not say it
 
 

@@ -19,17 +19,23 @@ LEAST_EIGENVALUE = 1e-6  # of the largest: smaller ones count as this much when 
 LEAST_DISTANCE = 1e-11  # of the largest eigenvalue: along those below, samples do not vary and distances say nothing
 
 
-def ways(w: np.ndarray, high: np.ndarray, normal: np.ndarray, c: float, keep: np.ndarray) -> dict[str, np.ndarray]:
-    """{way: unit edit vector (d,)} with the scores `keep` (K, d) held fixed, none if it is empty.
+def along_way(
+    way: str, w: np.ndarray, labels: np.ndarray, far: np.ndarray, normal: np.ndarray, c: float, keep: np.ndarray
+) -> np.ndarray:
+    """The unit edit vector (d,) of one of WAYS, with the scores `keep` (K, d) held fixed, none if it is empty.
 
-    From training samples `w` (N, d), those `high` of the attribute, and the normal (d,) and C of their SVM. `normal`:
-    InterFaceGAN's, less its projection on the kept scores; `whitened`: the same in whitened w; `covariance`: see above.
+    From training samples `w` (N, d) with `labels` (N,) bool, high or low of the attribute, and the normal (d,) and C of
+    the SVM that has seen those `far` (N,) from the threshold. `normal`: InterFaceGAN's, less its projection on the kept
+    scores; `whitened`: the same in whitened w; `covariance`: see above.
     """
-    found = {"covariance": edit_vector(w, normal, keep)[0], "normal": _unit(_rejected(normal, keep))}
+    if way == "covariance":
+        return edit_vector(w, normal, keep)[0]
+    if way == "normal":
+        return _unit(_rejected(normal, keep))
+    assert way == "whitened", way
     root = _root(w)
-    white = svm_normal((w - w.mean(axis=0)) @ np.linalg.pinv(root).T, high, c)
-    found["whitened"] = _unit(root @ _rejected(white, keep @ root))
-    return {way: found[way] for way in WAYS}
+    white = svm_normal((w[far] - w.mean(axis=0)) @ np.linalg.pinv(root).T, labels[far], c)
+    return _unit(root @ _rejected(white, keep @ root))
 
 
 def edit_vector(w: np.ndarray, normal: np.ndarray, keep: np.ndarray | None = None) -> tuple[np.ndarray, float]:

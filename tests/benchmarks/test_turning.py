@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from benchmarks.turning import (
     CONDITIONAL,
@@ -12,6 +13,8 @@ from benchmarks.turning import (
     TURN,
     TURNS,
     VISIBLE,
+    _compared,
+    _root_mean_square,
     kept,
     leaks,
     shown_kept,
@@ -85,3 +88,19 @@ def test_what_nothing_measures_has_no_leak(world):
 
     tools = type(plain.tools)(plain.render, blind, plain.describe)
     assert "glasses" not in leaks(ways, faces, sample.sd, tools)["leaks"]
+
+
+def test_slopes_that_are_noise_alone_have_no_root_mean_square():
+    random = np.random.RandomState(0)
+    squares = np.ones((30, 60, 14))
+
+    def found(true: float) -> np.ndarray:
+        products = true * squares + 0.3 * random.randn(*squares.shape)
+        couples = np.stack([products, squares], axis=-1).reshape(30, 30, 2, 14, 2)
+        compared = [_compared(np.stack([one, one], axis=1), _root_mean_square) for one in couples]
+        return np.array([[one[PLAIN], *one[f"{PLAIN}_95"]] for one in compared])
+
+    nothing, something = found(0.0), found(0.05)
+    assert np.median(nothing[:, 0]) < 0.02 and (nothing[:, 1] == 0).mean() > 0.8
+    assert np.median(something[:, 0]) == pytest.approx(0.05, abs=0.01)
+    assert ((something[:, 1] <= 0.05) & (something[:, 2] >= 0.05)).mean() > 0.8

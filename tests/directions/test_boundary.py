@@ -58,6 +58,14 @@ def test_other_files_are_refused_and_never_unpickled(tmp_path: Path, content: by
         read_boundary(tmp_path / "none.npy", 4)
 
 
+@pytest.mark.parametrize("shape", [(10**14,), (10**30,)])
+def test_a_header_that_claims_more_than_any_memory_is_refused_unread(tmp_path: Path, shape: tuple[int, ...]):
+    with open(tmp_path / "x.npy", "wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    with pytest.raises(ValueError, match="x.npy is not a boundary"):
+        read_boundary(tmp_path / "x.npy", 4)
+
+
 def test_an_array_of_objects_is_refused(tmp_path: Path):
     np.save(tmp_path / "x.npy", np.array([[1.0, 2, 3, None]], object), allow_pickle=True)
     with pytest.raises(ValueError, match="x.npy is not a boundary"):

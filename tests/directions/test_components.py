@@ -47,6 +47,14 @@ def test_one_component_goes_to_the_fit_as_a_boundary(plain, tmp_path: Path):
         main(tmp_path / "faces", tmp_path / "c.npz", take=4, out=tmp_path / "second.npy")
 
 
+def test_few_faces_have_few_components_which_hold_all_of_the_variance(plain, tmp_path: Path, capsys):
+    plain.write(plain.faces(5), tmp_path / "faces", 5)
+    with pytest.raises(ValueError, match="--count is 5, but 5 faces of .* have 4 components"):
+        main(tmp_path / "faces", tmp_path / "c.npz", count=5)
+    main(tmp_path / "faces", tmp_path / "c.npz", count=4)
+    assert "4 components hold 100.0% of the variance of 5 faces" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", pickle.dumps([1.0])])
 def test_other_files_are_refused(tmp_path: Path, content: bytes):
     (tmp_path / "c.npz").write_bytes(content)

@@ -21,6 +21,7 @@ class Owner:
 
     sha256: str = "a" * 64
     w_dim: int = D
+    z_dim: int = D + 2
 
 
 def direction(attribute: str = "yaw") -> Direction:
@@ -85,6 +86,12 @@ def test_another_generators_direction_is_refused_in_one_sentence(tmp_path: Path)
         {"curve": {"scores": [0, 1], "values": [0]}},
         {"curve": [[0, 1], [0, 1]]},
         {"space": "V+1"},
+        {"space": "Z"},
+        {"sd": 0},
+        {"figures": {"scores": "abc"}},
+        {"figures": {"scores": [1.0]}},
+        {"figures": {"scores": [1.0, None]}},
+        {"figures": {"scores": [1.0, 0.0]}},
         {"n": "many"},
         {"scorer": []},
         {"extra": 1},

@@ -72,6 +72,21 @@ def test_moving_to_values_subtracts_the_estimate(flags: dict, capsys: pytest.Cap
     assert out.count("beyond the reach") == 2
 
 
+def test_a_direction_is_never_written_over_by_the_figures_of_its_edit(flags: dict, tmp_path: Path):
+    direction = tmp_path / "directions/hair_lightness.json"
+    before = direction.read_bytes()
+    with pytest.raises(ValueError, match="hair_lightness.json is one of the files to read: give another name"):
+        main(to="50", **flags | {"out": direction.with_suffix(".png")})
+    assert direction.read_bytes() == before
+
+
+def test_a_direction_under_the_name_of_another_attribute_is_refused(flags: dict, tmp_path: Path):
+    folder = tmp_path / "directions"
+    (folder / "hair_lightness.json").rename(folder / "yaw.json")
+    with pytest.raises(ValueError, match="--attribute is yaw, but .*yaw.json moves hair_lightness"):
+        main(to="50", **flags | {"attribute": "yaw"})
+
+
 def test_a_search_ends_as_near_as_the_face_can_get_and_says_its_reach(flags: dict, capsys: pytest.CaptureFixture[str]):
     main(by="-2,0,2", **flags)
     figures = json.loads(flags["out"].with_suffix(".json").read_text())

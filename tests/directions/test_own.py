@@ -61,6 +61,7 @@ def test_the_shipped_example_reads_the_side_of_the_light():
         ("red.py", "UNIT = 'deg'", "no function measure"),
         ("red.py", "1 / 0", "does not run .ZeroDivisionError"),
         ("red.py", "def (", "does not run .SyntaxError"),
+        ("red.py", "import sys; sys.exit(3)", "does not run .SystemExit: 3"),
     ],
 )
 def test_files_that_are_no_attributes_are_refused(tmp_path: Path, name: str, text: str, rule: str):
@@ -69,3 +70,23 @@ def test_files_that_are_no_attributes_are_refused(tmp_path: Path, name: str, tex
         register(str(tmp_path / name))
     with pytest.raises(FileNotFoundError, match="^--own .*none.py does not exist"):
         register(str(tmp_path / "none.py"))
+
+
+@pytest.mark.parametrize(
+    ("result", "rule"),
+    [
+        ("crops.nose", "redness cannot be measured .AttributeError: .*nose.*: mend its measure"),
+        ("'a'", "redness cannot be measured .ValueError: could not convert"),
+        ("0.5", "redness gives the shape .., but it is one number for each of the 30 crops"),
+        ("crops.images[:-1].mean(axis=(1, 2, 3))", "redness gives the shape .29,., but"),
+    ],
+)
+def test_what_gives_no_number_for_each_picture_is_refused_and_nothing_is_written(
+    measured: Path, parser: Path, redness: Path, tmp_path: Path, result: str, rule: str
+):
+    folder = shutil.copytree(measured, tmp_path / "faces")
+    before = {path.name: sha256(path) for path in folder.iterdir()}
+    redness.write_text(f"UNIT = 'of 255'\ndef measure(crops):\n    return {result}\n")
+    with pytest.raises(ValueError, match=rule):
+        measure_shards(folder, Scorer(str(parser), own=str(redness)), workers=1, device="cpu")
+    assert {path.name: sha256(path) for path in folder.iterdir()} == before

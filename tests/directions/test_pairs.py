@@ -101,6 +101,32 @@ def test_other_settings_in_the_same_folder_are_refused(world, plain, tmp_path: P
         pair_up(shards, faces, [Move(turn, 20.0)], again, plain.tools, JUDGE)
 
 
+def test_pairs_of_other_faces_in_the_same_folder_are_refused(world, plain, tmp_path: Path):
+    faces, shards, turn, folder, _ = world
+    again = shutil.copytree(folder, tmp_path / "pairs")
+    other = replace(faces, seeds=faces.seeds + 1)
+    with pytest.raises(ValueError, match="checked-00000.h5 is of other faces: delete its folder or give another --out"):
+        pair_up(shards, other, [Move(turn, 40.0)], again, plain.tools, JUDGE, plain.masks)
+    shutil.copy2(again / "pairs-00002.h5", again / "pairs-00003.h5")
+    with pytest.raises(ValueError, match="pairs-00003.h5 is of faces that are not in .*faces: delete it"):
+        pair_up(shards, faces, [Move(turn, 40.0)], again, plain.tools, JUDGE, plain.masks)
+
+
+def test_a_folder_that_grows_keeps_the_bar_of_its_first_pairs(world, plain, tmp_path: Path):
+    faces, shards, turn, folder, _ = world
+    again = tmp_path / "pairs"
+    again.mkdir()
+    for name in ("pairs-00000.h5", "checked-00000.h5"):
+        shutil.copy2(folder / name, again)
+
+    def alike(images: np.ndarray) -> dict[str, np.ndarray]:  # no other bar would be the first one's
+        return {name: np.roll(rows, 1, axis=0) for name, rows in plain.describe(images).items()}
+
+    pair_up(shards, faces, [Move(turn, 40.0)], again, replace(plain.tools, describe=alike), JUDGE)
+    bars = {read_attrs(path)["strangers_95"] for path in again.glob("checked-*.h5")}
+    assert bars == {read_attrs(folder / "checked-00000.h5")["strangers_95"]}
+
+
 def test_gaps_keep_the_yaw_in_range_and_depend_on_the_seed_alone():
     seeds = np.arange(500)
     yaw = np.linspace(-50, 50, 500)
