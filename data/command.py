@@ -220,10 +220,15 @@ def program() -> str:
 
 
 def sentence(error: Exception) -> str:
-    """What an error says to a user, on one line and without its number."""
+    """What an error says to a user, on one line, printable and without its number."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return " ".join(str(error).split()) or type(error).__name__
+        return printable(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
+    return printable(" ".join(str(error).split())) or type(error).__name__
+
+
+def printable(text: str) -> str:
+    """Text from a file on one line, what would command a terminal or break the line escaped: "\\x1b", "\\n"."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def _call_by_fire(fn: Callable[..., Any], flags: list[Flag], values: dict[str, str]) -> None:
@@ -280,11 +285,9 @@ def _place(loose: list[tuple[str, Flag | None]], flags: list[Flag], given: dict[
         elif switch is not None:
             raise UsageError(f"{switch.word} is true or false, not {word!r}")
         else:
-            raise UsageError(f"unexpected argument {word!r}: everything but {_places(flags)} is given as a flag")
-
-
-def _places(flags: list[Flag]) -> str:
-    return ", ".join(flag.name.upper() for flag in flags if flag.positional) or "nothing"
+            places = ", ".join(flag.label for flag in flags if flag.positional)
+            rule = f"everything but {places} is given as a flag" if places else "this command takes flags only"
+            raise UsageError(f"unexpected argument {word!r}: {rule}")
 
 
 def _refuse(message: str) -> NoReturn:

@@ -1,7 +1,7 @@
 """Published weights: a list of known files with licence, size and sha256. Nothing else is ever downloaded.
 
-python -m data.public                          lists them
-python -m data.public ffhq.pkl --out weights   fetches one, goes on where it was stopped, and checks its sha256
+python -m data.public                                 lists them
+python -m data.public --name ffhq.pkl --out weights   fetches one, goes on where it was stopped, checks its sha256
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from data.command import run
+from data.command import printable, run
 from data.files import sha256
 from data.weights import load_network, resolve
 from synth.formats import is_own, read_generator
@@ -22,7 +22,7 @@ def main(file: Path) -> None:
         file: a checkpoint in any format that is read, or "builtin" for the built-in generator
     """
     for name, value in describe(resolve(file, "generator")).items():
-        print(f"{name:<24} {value}")
+        print(printable(f"{name:<24} {value}"))
 
 
 def describe(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from data.command import format_seeds, parse_seeds, run
+from data.command import UsageError, flags_of, format_seeds, parse, parse_seeds, printable, run, sentence
 
 SCRIPT = '''
 import time
@@ -135,6 +135,20 @@ def test_a_wrong_word_is_refused_in_one_sentence_before_anything_runs(here, word
     assert code == 2 and output == ""
     assert error.startswith(f"error: {message}") and "--help`" in error
     assert error.count("\n") == 1
+
+
+def test_a_command_without_places_says_that_it_takes_flags():
+    def main(*, size: int = 1) -> None:
+        pass
+
+    with pytest.raises(UsageError, match="^unexpected argument 'a': this command takes flags only$"):
+        parse(["a"], flags_of(main))
+
+
+def test_what_files_say_cannot_command_the_terminal():
+    assert printable("Bär 漢\\ \x1b[2J\r\nerror: \u202e") == "Bär 漢\\ \\x1b[2J\\r\\nerror: \\u202e"
+    assert sentence(ValueError("no \x1b]0;name\x07,\n give another")) == "no \\x1b]0;name\\x07, give another"
+    assert sentence(FileNotFoundError(2, "not there", "a\x1bb")) == "a\\x1bb: not there"
 
 
 def test_a_refusal_is_the_end_of_a_real_process_too(call):

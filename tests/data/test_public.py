@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import data.public
+from data.command import flags_of, parse
 from data.public import Public, fetch, main, registry
 
 CONTENT = bytes(range(256)) * 8000
@@ -130,3 +132,9 @@ def test_the_list_says_licence_and_size_and_has_whole_hashes(capsys: pytest.Capt
 def test_only_what_is_in_the_list_is_fetched(tmp_path: Path):
     with pytest.raises(ValueError, match="--name http://x/y is not in the list: give one of ffhq.pkl"):
         main(name="http://x/y", out=tmp_path)
+
+
+def test_the_commands_of_its_own_page_are_right():
+    assert data.public.__doc__ is not None
+    lines = re.findall(r"python -m data\.public(.*?)  ", data.public.__doc__)
+    assert [parse(line.split(), flags_of(main)) for line in lines] == [{}, {"name": "ffhq.pkl", "out": "weights"}]
