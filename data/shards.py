@@ -9,10 +9,14 @@ What is measured on a shard lies beside it in `shard-00017.attributes.h5`, colum
 
 A file is written under a temporary name, synced, read back against its sha256 and renamed: its final name means that it
 is complete. The same rows give the same bytes. Files from elsewhere are read without following links to other files.
+
+Text attributes have a fixed length: so they lie among the metadata that HDF5 checks by checksums. Those of variable
+length lie in a heap without one, where a single flipped bit can make HDF5 search for ever; they are never read.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -30,6 +34,7 @@ from data.files import atomic_path, sweep_temporaries, sync
 Array = np.ndarray | tuple[tuple[int, ...], Any, Iterable[np.ndarray]]  # whole, or (shape, dtype, batches of rows)
 CHUNK_BYTES = 1 << 18  # of everything but images: a latent's automatic chunk would hold a part of several rows
 OPEN_FILES = 16
+MAX_SHARD_SIZE = 1_000_000  # seeds
 SAME = (
     "generator_sha256",
     "psi",
@@ -39,6 +44,10 @@ SAME = (
     "image_size",
     "shard_size",
 )  # what all shards of a folder agree on
+
+
+class _Refused(ValueError):
+    """What is read is not of this toolkit; the text says which file and why."""
 
 
 def shard_path(folder: str | Path, index: int) -> Path:
@@ -74,7 +83,7 @@ def write_arrays(path: str | Path, arrays: dict[str, Array], attrs: dict[str, An
         # A fixed range of file versions, no time stamps and sorted names: the bytes depend on the content alone.
         with h5py.File(temporary, "w", libver=("v110", "v110")) as file:
             for name in sorted(attrs):
-                file.attrs[name] = attrs[name]
+                _write_attribute(file, name, attrs[name])
             digests = {name: _write(file, name, array) for name, array in sorted(arrays.items())}
         sync(temporary)
         if altered(temporary, digests):
@@ -82,16 +91,16 @@ def write_arrays(path: str | Path, arrays: dict[str, Array], attrs: dict[str, An
 
 
 def read_arrays(path: str | Path, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
-    """The named arrays of a file (None: all of them), whole."""
-    with _open(path) as file:
+    """The named arrays of a file (None: all of them), whole; ValueError for a damaged one or one of other programs."""
+    with _reading(path), _open(path) as file:
         wanted = list(file.keys()) if names is None else list(names)
         return {name: _dataset(file, name, path)[()] for name in wanted}
 
 
 def read_attrs(path: str | Path) -> dict[str, Any]:
-    """The attributes of a file as Python values."""
-    with _open(path) as file:
-        return _attrs(file, path)
+    """The attributes of a file as Python values; ValueError as in `read_arrays`."""
+    with _reading(path), _open(path) as file:
+        return _attributes(file, path)
 
 
 class Shards:
@@ -111,9 +120,9 @@ class Shards:
         self._image_shape: tuple[int, ...] = ()
         counts = []
         for path in self.paths:
-            with _open(path) as file:
+            with _reading(path), _open(path) as file:
                 shape = _check_shard(file, path)
-                attrs = _attrs(file, path)
+                attrs = _attributes(file, path)
             self.attrs = self.attrs or attrs
             check_same(attrs, self.attrs, path)
             counts.append(shape[0])
@@ -146,7 +155,9 @@ class Shards:
         images = np.empty((len(rows), *self._image_shape), np.uint8)
         for place, (row, k) in enumerate(zip(rows.tolist(), shards.tolist(), strict=True)):
             # A chunk is an image as it is: reading it straight into its place is twice as fast as HDF5's selections.
-            self._image(k).id.read_direct_chunk((row - int(self.starts[k]), 0, 0, 0), out=images[place].reshape(-1))
+            with _reading(self.paths[k]):
+                chunk = (row - int(self.starts[k]), 0, 0, 0)
+                self._image(k).id.read_direct_chunk(chunk, out=images[place].reshape(-1))
         return images
 
     def batches(self, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -163,9 +174,9 @@ class Shards:
             remedy = f"run `python -m directions.measure {self.folder}`"
             if not path.is_file():
                 raise ValueError(f"{path} is missing: {remedy}")
-            with _open(path) as file:
+            with _reading(path), _open(path) as file:
                 if name not in file:
-                    raise ValueError(f"{path} has no column {name!r} ({', '.join(sorted(file))}): {remedy}")
+                    raise _Refused(f"{path} has no column {name!r} ({', '.join(sorted(file))}): {remedy}")
                 column = _dataset(file, name, path)[()].astype(np.float32)
             if column.shape != (self.starts[k + 1] - self.starts[k],):
                 raise ValueError(f"{path} has another number of rows than its shard: delete it and {remedy}")
@@ -213,8 +224,16 @@ def _write(file: h5py.File, name: str, array: Array) -> str:
         digest.update(batch.data)
         row += len(batch)
     assert row == shape[0], f"{name}: {row} rows, not {shape[0]}"
-    dataset.attrs["sha256"] = digest.hexdigest()
+    _write_attribute(dataset, "sha256", digest.hexdigest())
     return digest.hexdigest()
+
+
+def _write_attribute(place: h5py.File | h5py.Dataset, name: str, value: Any) -> None:
+    if isinstance(value, str):
+        raw = value.encode(errors="surrogateescape")  # names of files may be anything
+        place.attrs.create(name, raw, dtype=h5py.string_dtype("utf-8", max(1, len(raw))))  # HDF5 has no length 0
+    else:
+        place.attrs[name] = value
 
 
 def _chunks(shape: tuple[int, ...], dtype: np.dtype) -> tuple[int, ...] | None:
@@ -228,27 +247,34 @@ def _chunks(shape: tuple[int, ...], dtype: np.dtype) -> tuple[int, ...] | None:
 def altered(path: str | Path, digests: dict[str, str] | None = None) -> list[str]:
     """The names of the arrays of a file whose values are not those of `digests` (None: of their own sha256)."""
     changed = []
-    with _open(path) as file:
+    with _reading(path), _open(path) as file:
         for name in digests if digests is not None else file:
             dataset = _dataset(file, name, path)
             digest = hashlib.sha256()
             step = max(1, (1 << 24) // max(1, dataset.nbytes // max(1, len(dataset))))
             for row in range(0, len(dataset), step):
                 digest.update(np.ascontiguousarray(dataset[row : row + step]).data)
-            expected = dataset.attrs.get("sha256") if digests is None else digests[name]
+            expected = _attribute(dataset, "sha256", path) if digests is None else digests[name]
             if digest.hexdigest() != expected:
                 changed.append(name)
     return changed
 
 
-def _open(path: str | Path) -> h5py.File:
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist or is not a file: give the path of an HDF5 file")
+@contextlib.contextmanager
+def _reading(path: str | Path) -> Iterator[None]:
+    """Around everything that h5py reads of a file: damaged bytes make it raise nearly anything, users see one error."""
     try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise ValueError(f"{path} is not a whole HDF5 file: delete it and run its command again") from error
+        yield
+    except (_Refused, FileNotFoundError, PermissionError, MemoryError):
+        raise
+    except Exception as error:
+        raise ValueError(f"{path} is damaged: delete it and run its command again") from error
+
+
+def _open(path: str | Path) -> h5py.File:
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} does not exist or is not a file: give the path of an HDF5 file")
+    return h5py.File(path, "r")
 
 
 def _dataset(file: h5py.File, name: str, path: str | Path) -> h5py.Dataset:
@@ -265,16 +291,21 @@ def _dataset(file: h5py.File, name: str, path: str | Path) -> h5py.Dataset:
     elif dataset.compression or dataset.id.get_storage_size() < dataset.nbytes:
         reason = "is compressed or not all there"
     if reason is not None:
-        raise ValueError(f"{path}: {name!r} {reason}: it is not a file of this toolkit, or it is damaged")
+        raise _Refused(f"{path}: {name!r} {reason}: it is not a file of this toolkit, or it is damaged")
     return dataset
 
 
-def _attrs(file: h5py.File, path: str | Path) -> dict[str, Any]:
-    try:
-        values = dict(file.attrs)
-    except Exception as error:  # a crafted attribute makes h5py raise nearly anything
-        raise ValueError(f"{path} has attributes that cannot be read: it is not a file of this toolkit") from error
-    return {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
+def _attributes(file: h5py.File, path: str | Path) -> dict[str, Any]:
+    return {name: _attribute(file, name, path) for name in file.attrs}
+
+
+def _attribute(place: h5py.File | h5py.Dataset, name: str, path: str | Path) -> Any:
+    """An attribute as a Python value; one of another type than `write_arrays` writes is refused before it is read."""
+    found = place.attrs.get_id(name)
+    if found.shape != () or found.dtype.kind not in "iufbS":
+        raise _Refused(f"{path} was written by an earlier version or another program ({name!r}): make it again")
+    value = place.attrs[name].item()
+    return value.decode(errors="surrogateescape") if isinstance(value, bytes) else value
 
 
 def _check_shard(file: h5py.File, path: Path) -> tuple[int, ...]:
@@ -282,7 +313,7 @@ def _check_shard(file: h5py.File, path: Path) -> tuple[int, ...]:
     seed, w, image = (_dataset(file, name, path) for name in ("seed", "w", "image"))
     found = [(array.dtype, array.ndim) for array in (seed, w, image)]
     if found != [(np.int64, 1), (np.float32, 2), (np.uint8, 4)] or image.shape[3] != 3:
-        raise ValueError(f"{path}: seed, w or image has another type or shape than a shard's: it is not a shard")
+        raise _Refused(f"{path}: seed, w or image has another type or shape than a shard's: it is not a shard")
     if not len(seed) == len(w) == len(image) or image.chunks != (1, *image.shape[1:]):
-        raise ValueError(f"{path}: seed, w and image do not have one row and one chunk per face: it is not a shard")
+        raise _Refused(f"{path}: seed, w and image do not have one row and one chunk per face: it is not a shard")
     return image.shape

@@ -7,20 +7,36 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
-from data.command import format_seeds, parse_seeds, run
+from data.command import MAX_SEEDS, format_seeds, parse_seeds, printable, run
 from data.files import sha256
 from data.progress import Progress
-from data.shards import altered, attributes_path, read_arrays, read_attrs, shard_index, shard_path, shard_paths
+from data.shards import (
+    MAX_SHARD_SIZE,
+    altered,
+    attributes_path,
+    read_arrays,
+    read_attrs,
+    shard_index,
+    shard_path,
+    shard_paths,
+)
 
+MOST_SHARDS = 1_000_000  # from the first to the last, where nobody says which should be there
 COMMAND = re.compile(r"python -m synth\.sample( --[a-z-]+( -?[\w.][\w.,+-]*)?)+")  # as synth.shard records it
 
 
 @dataclass
 class Findings:
-    """What is wrong in a folder. `again`: the seeds to make again, rising; `command`: that of the first whole shard."""
+    """What is wrong in a folder.
+
+    `again`: the seeds to make again, rising; none where they are unknown or more than one command takes.
+    `command`: that of the first whole shard.
+    """
 
     shards: dict[Path, str] = field(default_factory=dict)
     measurements: dict[Path, str] = field(default_factory=dict)
@@ -40,11 +56,12 @@ def main(folder: Path, *, seeds: str | None = None) -> None:
     """
     found = verify(folder, None if seeds is None else parse_seeds(seeds, "--seeds"))
     for path, reason in (found.shards | found.measurements).items():
-        print(f"{path}: {reason}")
+        print(printable(f"{path}: {reason}"))
     if found.shards:
+        guessed = seeds is None and found.again and shard_paths(folder)[-1] in found.shards
         raise ValueError(
             f"{folder} has {len(found.shards)} missing or damaged shards: delete what is left of them and run "
-            f"{remedy(found, folder)}"
+            f"{remedy(found, folder)}" + " (the last one may have had fewer seeds: --seeds says which)" * bool(guessed)
         )
     if found.measurements:
         raise ValueError(f"{folder} has {len(found.measurements)} damaged measurements: delete them and measure again")
@@ -81,7 +98,7 @@ def verify(folder: Path, seeds: list[int] | None = None) -> Findings:
     whole = [path for path in paths if path not in found.shards]
     size = int(read_attrs(whole[0])["shard_size"]) if whole else None
     found.command = str(read_attrs(whole[0]).get("command", "")) if whole else ""
-    owned = _owned(paths, size, seeds)
+    owned = _owned(folder, paths, whole, size, seeds)
     for index, wanted in owned.items():
         path = shard_path(folder, index)
         if not path.exists():
@@ -89,7 +106,9 @@ def verify(folder: Path, seeds: list[int] | None = None) -> Findings:
         elif path in whole and seeds is not None:
             if absent := len(set(wanted) - set(read_arrays(path, ["seed"])["seed"].tolist())):
                 found.shards[path] = f"lacks {absent} of the seeds"
-    found.again = sorted(seed for path in found.shards for seed in owned.get(shard_index(path), ()))
+    again = [owned.get(shard_index(path), ()) for path in found.shards]
+    if sum(map(len, again)) <= MAX_SEEDS:
+        found.again = sorted(chain.from_iterable(again))
     return found
 
 
@@ -99,7 +118,9 @@ def damage(shard: Path) -> str | None:
         if changed := altered(shard):
             return f"altered: {', '.join(changed)}"
         size, seeds = read_attrs(shard).get("shard_size"), read_arrays(shard, ["seed"])["seed"]
-        if not isinstance(size, int) or size < 1 or not len(seeds) or (seeds // size != shard_index(shard)).any():
+        if type(size) is not int or not 1 <= size <= MAX_SHARD_SIZE:
+            return f"altered: its shard_size is {size!r}, not 1 to {MAX_SHARD_SIZE}"
+        if not len(seeds) or (seeds // size != shard_index(shard)).any():
             return "altered: its seeds are not those of its number"
     except (ValueError, OSError) as error:
         return f"damaged: {error}"
@@ -118,17 +139,24 @@ def damage_of_measurements(measured: Path, shard: Path) -> str | None:
     return None
 
 
-def _owned(paths: list[Path], size: int | None, seeds: list[int] | None) -> dict[int, list[int]]:
+def _owned(
+    folder: Path, paths: list[Path], whole: list[Path], size: int | None, seeds: list[int] | None
+) -> dict[int, Sequence[int]]:
     """The seeds that each shard of the folder should hold, as far as can be known."""
     if size is None:  # no shard is whole, so nobody knows how many seeds one has
         return {}
     if seeds is None:
-        span = range(shard_index(paths[0]), shard_index(paths[-1]) + 1)
-        return {index: list(range(index * size, (index + 1) * size)) for index in span}
+        span = range(shard_index(whole[0]), shard_index(whole[-1]) + 1)  # the name of a damaged one proves nothing
+        if len(span) > MOST_SHARDS:
+            raise ValueError(
+                f"{folder} spans {len(span):,} shards, most of them missing: say with --seeds what it holds"
+            )
+        known = {index for path in paths if (index := shard_index(path)) * size < 2**32}
+        return {index: range(index * size, min((index + 1) * size, 2**32)) for index in sorted({*span} | known)}
     owned: dict[int, list[int]] = {}
     for seed in seeds:
         owned.setdefault(seed // size, []).append(seed)
-    return owned
+    return {**owned}
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from data.files import sha256
-from data.shards import Shards, attributes_path, read_arrays, read_attrs, shard_path, shard_paths, write_arrays
+from data.shards import Shards, altered, attributes_path, read_arrays, read_attrs, shard_path, shard_paths, write_arrays
 
 ATTRS = {"generator_sha256": "ab", "psi": 1.0, "noise": "const", "image_size": 8, "shard_size": 10}
 
@@ -49,12 +49,12 @@ def test_names_tell_the_shard():
 
 def test_what_is_written_is_read_again(tmp_path: Path):
     arrays = {"a": np.arange(6).reshape(2, 3), "empty": np.zeros((0, 4), np.float32), "image": pictures(2)}
-    write_arrays(tmp_path / "x.h5", arrays, {"psi": 0.7, "name": "ä", "n": 3, "yes": True})
+    write_arrays(tmp_path / "x.h5", arrays, {"psi": 0.7, "name": "ä", "none": "", "n": 3, "yes": True})
     found = read_arrays(tmp_path / "x.h5")
     assert found.keys() == arrays.keys()
     for name, array in arrays.items():
         assert np.array_equal(found[name], array) and found[name].dtype == array.dtype
-    assert read_attrs(tmp_path / "x.h5") == {"psi": 0.7, "name": "ä", "n": 3, "yes": True}
+    assert read_attrs(tmp_path / "x.h5") == {"psi": 0.7, "name": "ä", "none": "", "n": 3, "yes": True}
     assert list(read_arrays(tmp_path / "x.h5", ["a"])) == ["a"]
 
 
@@ -71,6 +71,59 @@ def test_images_have_one_chunk_each_and_latents_whole_rows(folder: Path):
         assert file["image"].chunks == (1, 8, 8, 3) and file["image"].compression is None
         assert file["w"].chunks == (10, 4)
         assert len(file["image"].attrs["sha256"]) == 64
+
+
+def test_text_of_any_length_lies_among_the_checked_metadata(tmp_path: Path):
+    texts = {"short": "a", "file": os.fsdecode(b"\xff.pkl"), "long": "0,2," * 100_000}
+    texts |= {f"more_{k}": str(k) for k in range(20)}
+    write_arrays(tmp_path / "x.h5", {"a": np.arange(3)}, texts)
+    assert read_attrs(tmp_path / "x.h5") == texts
+    with h5py.File(tmp_path / "x.h5") as file:
+        kinds = {place.attrs.get_id(name).dtype.kind for place in (file, file["a"]) for name in place.attrs}
+    assert kinds == {"S"}
+
+
+def test_text_of_variable_length_is_refused_and_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    path = shard_path(folder, 0)
+    with h5py.File(path, "r+") as file:
+        file["w"].attrs["sha256"] = file.attrs["dtype"] = "text"
+    plain = h5py.AttributeManager.__getitem__
+
+    def careful(attrs: h5py.AttributeManager, name: str):
+        assert attrs.get_id(name).dtype.kind != "O", "HDF5 may never come back"
+        return plain(attrs, name)
+
+    monkeypatch.setattr(h5py.AttributeManager, "__getitem__", careful)
+    for read in (lambda: read_attrs(path), lambda: altered(path), lambda: Shards(folder)):
+        with pytest.raises(ValueError, match="shard-00000.h5 was written by an earlier version .*: make it again$"):
+            read()
+
+
+def test_what_is_damaged_later_is_refused_as_well(folder: Path):
+    shards = Shards(folder)
+    attributes_path(shards.paths[0]).write_bytes(b"nothing of the kind")
+    shards.paths[1].write_bytes(b"nothing of the kind")
+    with pytest.raises(ValueError, match="shard-00001.h5 is damaged: delete it and run its command again$"):
+        shards.images([0, 10])
+    with pytest.raises(ValueError, match="shard-00000.attributes.h5 is damaged: delete it"):
+        shards.attributes("yaw")
+
+
+def test_damaged_bytes_anywhere_are_no_error_but_ours(tmp_path: Path):
+    path = write_shard(tmp_path, 0)
+    raw, random = path.read_bytes(), np.random.RandomState(0)
+    refused = 0
+    for place in random.choice(len(raw), 300, replace=False):
+        changed = bytearray(raw)
+        changed[place] ^= 1 << random.randint(8)
+        path.write_bytes(changed)
+        try:
+            Shards(tmp_path).images(range(10))
+            read_arrays(path), read_attrs(path)
+        except ValueError as error:
+            refused += 1
+            assert "shard-00000.h5" in str(error)
+    assert refused > 30
 
 
 def test_a_killed_writer_leaves_no_shard(tmp_path: Path, checkout: Path):

@@ -15,13 +15,13 @@ from data.verify import main, verify
 COMMAND = "python -m synth.sample --generator ffhq.pkl --seeds 0-9 --psi 0.7 --noise const --shard-size 10 --compile"
 
 
-def write_shard(folder: Path, index: int, count: int = 10, command: str = COMMAND) -> Path:
-    seeds = np.arange(index * 10, index * 10 + count)
+def write_shard(folder: Path, index: int, count: int = 10, command: str = COMMAND, size: int = 10) -> Path:
+    seeds = np.arange(index * size, index * size + count)
     images = np.random.RandomState(index).randint(0, 256, (count, 8, 8, 3)).astype(np.uint8)
     path = shard_path(folder, index)
     arrays = {"seed": seeds, "w": np.full((count, 4), index, np.float32), "image": images}
-    attrs = {"generator_sha256": "ab", "psi": 1.0, "noise": "const", "shard_size": 10, "command": command}
-    write_arrays(path, arrays, attrs)
+    attrs = {"generator_sha256": "ab" * 32, "psi": 1.0, "noise": "const", "dtype": "float32", "shard_size": size}
+    write_arrays(path, arrays, attrs | {"command": command})
     measured = {"seed": seeds, "yaw": seeds.astype(np.float32)}
     write_arrays(attributes_path(path), measured, {"shard_sha256": sha256(path)})
     return path
@@ -74,10 +74,11 @@ def rename_from_another(path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (truncate, "damaged: .*not a whole HDF5 file"),
+        (truncate, "damaged: .*is damaged: delete it"),
         (flip_a_pixel, "altered: image"),
         (change_w, "altered: w"),
         (rename_from_another, "seeds are not those of its number"),
+        (lambda path: write_shard(path.parent, 1, size=1_000_001), "altered: its shard_size is 1000001"),
         (lambda path: path.write_bytes(b"nothing of the kind"), "damaged"),
     ],
 )
@@ -89,6 +90,63 @@ def test_a_damaged_shard_is_found_with_its_seeds(folder: Path, change, reason: s
     command = f"`{COMMAND.replace('0-9', '10-19')} --out {folder}` (with the path of ffhq.pkl)"
     assert ended.value.code == 2 and command in said.err
     assert len(said.out.splitlines()) == 1 and re.search(reason, said.out)
+
+
+@pytest.mark.parametrize("value", [b"float32", b"ab" * 32, COMMAND.encode()])
+def test_an_altered_letter_of_an_attribute_is_found(folder: Path, value: bytes):
+    path = shard_path(folder, 1)
+    raw = path.read_bytes()
+    first = raw.index(value)
+    for place in np.linspace(first, first + len(value) - 1, 7).astype(int):
+        changed = bytearray(raw)
+        changed[place] ^= 1
+        path.write_bytes(changed)
+        assert list(verify(folder).shards) == [path]
+
+
+def test_an_altered_byte_anywhere_is_found_or_means_nothing(tmp_path: Path):
+    path = write_shard(tmp_path, 0)
+    raw, random = path.read_bytes(), np.random.RandomState(1)
+    reasons = []
+    for place in random.choice(len(raw), 200, replace=False):
+        changed = bytearray(raw)
+        changed[place] ^= 1 << random.randint(8)
+        path.write_bytes(changed)
+        reasons.append(verify(tmp_path).shards.get(path))
+    found = [reason for reason in reasons if reason]
+    assert len(found) > 100 and all(re.match("damaged: .*shard-00000.h5|altered: ", reason) for reason in found)
+
+
+def test_a_damaged_file_far_away_stands_for_itself_alone(folder: Path):
+    for name in ("shard-9999999999.h5", "shard-00099.h5"):
+        (folder / name).write_bytes(shard_path(folder, 0).read_bytes())
+    found = verify(folder)
+    assert list(found.shards) == [folder / "shard-00099.h5", folder / "shard-9999999999.h5"]
+    assert found.again == list(range(990, 1000))  # the other would own seeds that there are not
+
+
+def test_a_span_of_too_many_shards_asks_for_the_seeds(folder: Path):
+    write_shard(folder, 2_000_000)
+    with pytest.raises(ValueError, match="spans 2,000,001 shards, most of them missing: say with --seeds"):
+        verify(folder)
+    assert not verify(folder, [*range(50), 20_000_000]).shards
+
+
+def test_more_seeds_than_a_command_takes_are_not_listed(tmp_path: Path):
+    for index in (0, 20):
+        write_shard(tmp_path, index, size=1_000_000)
+    with pytest.raises(ValueError, match="19 missing .* run synth.sample with the flags and seeds of before$"):
+        main(tmp_path)
+
+
+def test_of_a_damaged_last_shard_it_is_said_that_it_may_have_been_shorter(folder: Path):
+    truncate(shard_path(folder, 4))
+    with pytest.raises(
+        ValueError, match=r"--seeds 40-49 .* \(the last one may have had fewer seeds: --seeds says which"
+    ):
+        main(folder)
+    with pytest.raises(ValueError, match=r"--seeds 40-44 .*ffhq.pkl\)$"):
+        main(folder, seeds="0-44")
 
 
 def test_a_shard_that_lacks_seeds_is_found_when_they_are_asked_for(folder: Path):
@@ -103,7 +161,7 @@ def test_measurements_are_of_the_shard_beside_them(folder: Path):
     truncate(attributes_path(shard_path(folder, 0)))
     found = verify(folder)
     assert not found.shards and found.measurements[other] == "measured on another shard"
-    assert "not a whole HDF5 file" in found.measurements[attributes_path(shard_path(folder, 0))]
+    assert "is damaged: delete it" in found.measurements[attributes_path(shard_path(folder, 0))]
     with pytest.raises(ValueError, match="2 damaged measurements: delete them and measure again"):
         main(folder)
 
