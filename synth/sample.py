@@ -26,7 +26,7 @@ from data import archive
 from data.command import parse_seeds, run, sentence
 from data.files import check_file_place, check_folder_place, sweep_temporaries, write_json
 from data.progress import Progress
-from data.shards import check_same, read_arrays, read_attrs, shard_index, shard_paths
+from data.shards import MAX_SHARD_SIZE, check_same, read_arrays, read_attrs, shard_index, shard_paths
 from data.workers import MALLOC, deaf_to_ctrl_c
 from data.world import cores, device_of, settle, world_size
 from synth.generator import load_generator, precision_error
@@ -76,7 +76,7 @@ def main(
         export_zip: also write all faces of the folder as a zip in the layout of NVIDIA's dataset_tool
     """
     if export_zip is not None:
-        _check_zip(export_zip)
+        _check_zip(export_zip, image_size)
     figures = sample(
         generator,
         parse_seeds(seeds, "--seeds"),
@@ -126,7 +126,7 @@ def sample(
     out = Path(out)
     check_folder_place(out)
     check_psi(psi)
-    _check_range("--shard-size", shard_size, 1, 1_000_000)
+    _check_range("--shard-size", shard_size, 1, MAX_SHARD_SIZE)
     _check_range("--micro-batch", micro_batch, 1, 1024)
     _check_range("--workers", workers, 1, 1024)
     devices = _devices(device, workers)
@@ -268,12 +268,16 @@ def _check_label(label: int | None, classes: int, generator: str) -> None:
         raise ValueError(f"--label is {given}, but {generator} has {classes} classes: give one from 0 to {classes - 1}")
 
 
-def _check_zip(path: Path) -> None:
+def _check_zip(path: Path, image_size: int | None) -> None:
     """Before any sampling, and so that no file of another kind is overwritten."""
     if world_size() > 1:
         raise ValueError("--export-zip waits for all shards: run the command again with it, without torchrun, after")
     if path.suffix.lower() != ".zip":
         raise ValueError(f"--export-zip {path} is not a name for a zip: end it in .zip")
+    if image_size is not None and image_size & (image_size - 1):  # a generator's own size is a power of two
+        raise ValueError(
+            f"--image-size is {image_size}, but --export-zip takes powers of two: give one, or leave it out"
+        )
     check_file_place(path, "--export-zip")
 
 

@@ -1,5 +1,6 @@
 """Seeds into shards: the same bytes for any worker count, resumed or not; mixing is refused."""
 
+import gc
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ import torch
 
 from data.files import sha256
 from data.images import to_uint8
-from data.shards import Shards, read_arrays, read_attrs, shard_path
+from data.shards import Shards, read_arrays, read_attrs, shard_path, shard_paths
 from synth import latents, load_generator
 from synth.generator import save_generator
 from synth.networks import Generator
@@ -59,7 +60,7 @@ def wait_for_a_shard(out: Path, process: subprocess.Popen) -> None:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    return {path.name: sha256(path) for path in folder.glob("*.h5")}
+    return {path.name: sha256(path) for path in shard_paths(folder)}  # "*.h5" would match what a killed writer leaves
 
 
 def worker_of(process: subprocess.Popen) -> int:
@@ -156,6 +157,21 @@ def test_a_seed_is_the_same_picture_in_any_shard(network: str, undisturbed: Path
     assert alone["seed"].tolist() == seeds
 
 
+def test_of_a_shard_only_w_stays_in_memory_and_its_writer_is_heard_from_the_start(network: str, tmp_path: Path):
+    G, heard, kept = load_generator(network, device="cpu"), [], []
+    size = 16 * G.num_ws * G.w_dim * 4  # bytes of the ws of a micro-batch
+
+    def look(*_) -> None:
+        tensors = [thing for thing in gc.get_objects() if type(thing) is torch.Tensor]
+        kept.append(len({x.data_ptr() for x in tensors if x.untyped_storage().nbytes() == size}))
+
+    G.synthesis.register_forward_pre_hook(look)
+    sampling = Sampling(network, 1.0, "const", 32, 1000, 16, G.sha256)
+    make_shard(G, sampling, tmp_path, 0, list(range(200)), heard.append)
+    assert len(kept) == 13 and max(kept) == 1
+    assert heard == [0] * 13 + [16] * 12 + [8]
+
+
 def test_w_and_the_picture_belong_to_the_seed(network: str, tmp_path: Path):
     G = load_generator(network, device="cpu")
     found = one_shard(network, tmp_path, [11, 12], psi=0.5, noise="none")
@@ -246,6 +262,15 @@ def test_another_making_is_refused_in_the_same_folder(network: str, undisturbed:
         sample(network, [0], undisturbed, **{"shard_size": SHARD_SIZE, "device": "cpu", **changes})
 
 
+def test_a_damaged_shard_is_refused_by_name(network: str, tmp_path: Path):
+    one_shard(network, tmp_path, [0, 1])
+    path = shard_path(tmp_path, 0)
+    raw = path.read_bytes()
+    path.write_bytes(raw.replace(b"float32", b"float33"))
+    with pytest.raises(ValueError, match="shard-00000.h5 is damaged: delete it and run its command again"):
+        sample(network, [0, 1], tmp_path, shard_size=1000, device="cpu")
+
+
 def test_another_shard_size_is_refused(network: str, undisturbed: Path):
     with pytest.raises(ValueError, match="shard_size 50, not 60.*another folder"):
         sample(network, [0], undisturbed, shard_size=60, device="cpu")
@@ -275,6 +300,12 @@ def test_flags_out_of_range_are_refused_before_any_work(network: str, tmp_path: 
     with pytest.raises(ValueError, match=rule):
         sample(network, [0], tmp_path / "out", **changes)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_size_that_the_zip_does_not_take_is_refused_before_any_work(network: str, tmp_path: Path):
+    with pytest.raises(ValueError, match="^--image-size is 24, but --export-zip takes powers of two"):
+        main(generator=network, seeds="0", out=tmp_path / "out", image_size=24, export_zip=tmp_path / "faces.zip")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
