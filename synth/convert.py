@@ -20,7 +20,8 @@ from synth.formats import read_generator, rosinality
 def main(source: Path, target: Path) -> None:
     """Converts a StyleGAN2 generator to our .safetensors or to a rosinality .pt.
 
-    Nothing in the source is executed. The target records the source's name and sha256.
+    Nothing in the source is executed. The target records the source's name, sha256 and format; a network that is
+    converted again keeps those of the first.
 
     Args:
         source: the checkpoint to read; its format is told by its content
@@ -33,7 +34,10 @@ def main(source: Path, target: Path) -> None:
     if target.exists() and target.samefile(source):
         raise ValueError(f"TARGET {target} is the source itself: give another name")
     tensors, config = read_generator(source)
-    config["recipe"] = {**config["recipe"], "converted_from": source.name, "converted_sha256": sha256(source)}
+    recipe = dict(config["recipe"])
+    origin = {"converted_from": source.name, "converted_sha256": sha256(source)}
+    origin["converted_format"] = recipe.pop("format", "our safetensors")
+    config["recipe"] = origin | recipe
     if target.suffix == ".pt":
         with atomic_path(target) as temporary:
             rosinality.write(tensors, config, temporary)

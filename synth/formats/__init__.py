@@ -53,6 +53,8 @@ def _read_own(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     tensors, config = load_network(path)
     if config["kind"] != "generator":
         raise ValueError(f"{path} holds a network of kind {config['kind']!r}: give one of kind 'generator'")
+    if not isinstance(config.get("recipe"), dict):
+        raise ValueError(f"{path} does not say how it was made (recipe): get an intact file")
     return tensors, config
 
 

@@ -78,7 +78,8 @@ def _old_torch_content(stream: IO[bytes], size: int) -> Any:
             storages[key] = torch.zeros(count, dtype=dtype)
         return storages[key]
 
-    _, _, machine = (_read(stream, _no_storage) for _ in range(3))
+    stream.seek(len(OLD_TORCH))  # the magic number is larger than numbers may be
+    _, machine = (_read(stream, _no_storage) for _ in range(2))
     if machine["little_endian"] is not (sys.byteorder == "little"):
         raise Refused("it has numbers of a machine of another byte order")
     content = _read(stream, functools.partial(_storage, storage))

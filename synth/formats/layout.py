@@ -53,18 +53,19 @@ def require_layout(tensors: dict[str, Tensor], config: dict[str, Any], path: Pat
     """ValueError unless `tensors` are exactly the float32, finite ones of the generator that `config` describes."""
     found = architecture(tensors, path)
     for name in TOLD:
-        if config.get(name) != found[name]:
+        if type(config.get(name)) is not int or config[name] != found[name]:  # 64.0 and True are numbers, too
             raise ValueError(
                 f"{path} says {name} {config.get(name)!r} but its tensors say {found[name]}: get an intact file"
             )
     for name in WIDTHS:
-        if not isinstance(config.get(name), int):
+        if type(config.get(name)) is not int:
             raise ValueError(f"{path} says {name} {config.get(name)!r}, not a whole number: get an intact file")
-    _require_positive("lr_multiplier", config.get("lr_multiplier"), path)
+    halves = config.get("num_fp16_res", 0)
+    if type(halves) is not int or not 0 <= halves <= len(resolutions(found["resolution"])):
+        raise ValueError(f"{path} says num_fp16_res {halves!r}, which is no number of its resolutions")
+    _require_positive("lr_multiplier", config.get("lr_multiplier"), torch.float32, path)
     if config.get("conv_clamp") is not None:
-        _require_positive("conv_clamp", config["conv_clamp"], path)
-    if config.get("num_fp16_res", 0) not in range(len(resolutions(found["resolution"])) + 1):
-        raise ValueError(f"{path} says num_fp16_res {config['num_fp16_res']!r}, which is no number of its resolutions")
+        _require_positive("conv_clamp", config["conv_clamp"], torch.float16 if halves else torch.float32, path)
     expected = shapes(generator_arguments(config))
     if different := sorted(expected.keys() ^ tensors.keys()):
         state = "lacks" if different[0] in expected else "should not have"
@@ -121,6 +122,9 @@ def _affine(name: str, fan_in: int, w_dim: int) -> dict[str, tuple[int, ...]]:
     return {f"{name}.affine.weight": (fan_in, w_dim), f"{name}.affine.bias": (fan_in,)}
 
 
-def _require_positive(name: str, value: Any, path: Path) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise ValueError(f"{path} says {name} {value!r}, which is not a positive number: get an intact file")
+def _require_positive(name: str, value: Any, dtype: torch.dtype, path: Path) -> None:
+    """ValueError unless `value` is a number that tensors of `dtype` can be limited to or multiplied by."""
+    if type(value) not in (int, float) or not 0 < value <= torch.finfo(dtype).max:
+        raise ValueError(
+            f"{path} says {name} {value!r}, which is not a positive number of {str(dtype)[6:]}: get an intact file"
+        )

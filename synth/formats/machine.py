@@ -3,7 +3,7 @@
 A pickle is a program for a stack machine. Python's own machine imports and calls whatever a file names; this one knows
 some forty harmless opcodes, and of names only those of a table, each standing for a function of ours that notes its
 arguments. Everything else is refused. What it builds takes memory in proportion to the file: lengths and memo numbers
-are only numbers, and keys that take long to hash are refused.
+are only numbers; keys that take long to hash and whole numbers that take long to print are refused.
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ class _Machine:
         for opcode, argument, _ in pickletools.genops(stream):
             name, stack = opcode.name, self.stack
             if name in VALUES:
+                if isinstance(argument, int) and not -(2**63) <= argument < 2**64:
+                    raise Refused("it has a whole number of more than 64 bits")
                 stack.append(argument)
             elif name in ("BINPUT", "LONG_BINPUT", "MEMOIZE"):
                 self.memo[len(self.memo) if argument is None else argument] = stack[-1]

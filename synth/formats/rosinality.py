@@ -43,13 +43,13 @@ def find(content: Any, path: Path) -> tuple[State, dict[str, Any], dict[str, Any
     names = our_names(4 << max(sizes, default=-1) + 1, len(layers))
     tensors = renamed(state, {name: theirs(part(name)) for name in names}, KERNEL, path)
     tensors = {name: _narrowed(part(name), value) for name, value in tensors.items()}
-    recipe = {"format": "rosinality checkpoint"}
+    settings, recipe = _config(content.get("config"), path)
     average = content.get("latent_avg")
     if isinstance(average, Tensor):  # (w_dim,), or encoders' (num_ws, w_dim)
         rows = average.reshape(-1, average.shape[-1])
         tensors["mapping.w_avg"] = rows[0] if (rows == rows[0]).all() else rows.mean(dim=0)
-        recipe["w_avg"] = "its latent_avg"
-    return tensors, FIXED | _settings(content.get("config"), path), recipe
+        recipe = {"w_avg": "its latent_avg"} | recipe
+    return tensors, FIXED | settings, recipe | {"format": "rosinality checkpoint"}
 
 
 def write(tensors: State, config: dict[str, Any], path: Path) -> None:
@@ -61,8 +61,8 @@ def write(tensors: State, config: dict[str, Any], path: Path) -> None:
     kernel = torch.outer(row, row) * (4 / row.sum() ** 2)
     for block in range(int(math.log2(config["resolution"])) - 2):
         state |= {f"convs.{2 * block}.conv.blur.kernel": kernel, f"to_rgbs.{block}.upsample.kernel": kernel}
-    settings = json.dumps(generator_arguments(config), sort_keys=True)
-    torch.save({"g_ema": state, "latent_avg": tensors["mapping.w_avg"], "config": settings}, path)
+    text = json.dumps({**generator_arguments(config), "recipe": config["recipe"]}, sort_keys=True)
+    torch.save({"g_ema": state, "latent_avg": tensors["mapping.w_avg"], "config": text}, path)
 
 
 def theirs(own: Part) -> str:
@@ -90,12 +90,13 @@ def _state(content: dict[Any, Any]) -> dict[str, Any] | None:
     return None
 
 
-def _settings(text: Any, path: Path) -> dict[str, Any]:
-    """Our config, where `write` has put one."""
+def _config(text: Any, path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(arguments of Generator, recipe), where `write` has put them."""
     if text is None:
-        return {}
+        return {}, {}
     try:
-        return generator_arguments(dict(json.loads(text)))
+        config = dict(json.loads(text))
+        return generator_arguments(config), dict(config.get("recipe", {}))  # none in files of 0.1.0
     except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} has a config that is none of ours: fetch it again") from error
 

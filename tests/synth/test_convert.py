@@ -1,5 +1,6 @@
 """Conversion between formats, and inspection."""
 
+import itertools
 import json
 
 import pytest
@@ -70,6 +71,27 @@ def test_there_and_back_every_number_is_the_same(shared, tmp_path, capsys):
     assert torch.equal(before.synthesis(ws), after.synthesis(ws))
 
 
+def test_a_network_keeps_its_first_origin_through_all_formats(shared, tmp_path):
+    source = shared / "conformance" / "nvidia-64.pkl"
+    chain = [source, *(tmp_path / name for name in ("a.safetensors", "b.pt", "c.safetensors"))]
+    for before, after in itertools.pairwise(chain):
+        main(before, after)
+        recipe = load_generator(after, device="cpu").config["recipe"]
+        assert (recipe["converted_from"], recipe["converted_sha256"]) == (source.name, sha256(source))
+        assert recipe["converted_format"] == "NVIDIA pickle" and len(recipe["source_sha256"]) == 64
+        assert recipe.get("format") == ("rosinality checkpoint" if after.suffix == ".pt" else None)
+
+
+@pytest.mark.parametrize("recipe", [[1], "text", None])
+def test_a_network_whose_recipe_is_none_is_refused(tmp_path, recipe):
+    network = Generator(8, 12, 8, 2, 64, 8)
+    config = {**network.config, "kind": "generator", "recipe": recipe}
+    save_network(tmp_path / "odd.safetensors", network.state_dict(), config)
+    for command in (lambda path: main(path, tmp_path / "b.pt"), describe):
+        with pytest.raises(ValueError, match="odd.safetensors does not say how it was made"):
+            command(tmp_path / "odd.safetensors")
+
+
 def test_what_is_written_for_others_is_their_layout(tmp_path, shared):
     """The entries and shapes that rosinality's Generator asks for, here those of its own checkpoint at 32 px."""
     network = Generator(512, 512, 32, mapping_layers=8, channel_base=32768, channel_max=512)
@@ -107,3 +129,20 @@ def test_inspection_knows_our_other_networks_and_refuses_what_is_none(tmp_path, 
     (tmp_path / "text").write_text("text")
     with pytest.raises(ValueError, match="is no generator checkpoint"):
         describe(str(tmp_path / "text"))
+
+
+def test_what_a_file_says_neither_commands_the_terminal_nor_forges_lines(tmp_path, capsys):
+    recipe = {"by": "\x1b[2Jnobody\nsha256    00", "a\nformat": 1}
+    save_network(tmp_path / "odd.safetensors", {"w": torch.ones(3)}, {"kind": "parser\r", "recipe": recipe})
+    describe(tmp_path / "odd.safetensors")
+    lines = capsys.readouterr().out.split("\n")
+    assert len(lines) == 9 and all(line.isprintable() for line in lines)
+    assert r"\x1b[2Jnobody\nsha256    00" in lines[7] and lines[8] == ""
+
+
+def test_refusals_with_names_of_a_file_are_printable(tmp_path, capsys):
+    (tmp_path / "forged.pkl").write_bytes(b"\x80\x02c\x1b[2J\nos.\x07\n.")
+    with pytest.raises(SystemExit):
+        run(describe, [str(tmp_path / "forged.pkl")])
+    said = capsys.readouterr().err
+    assert r"it asks for \x1b[2J.os.\x07" in said and said.removesuffix("\n").isprintable()

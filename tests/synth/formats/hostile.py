@@ -169,6 +169,10 @@ def hostile(folder: Path) -> dict[str, tuple[bytes, str]]:
         "bytes of 2 ** 62": (b"\x80\x04\x8e" + (1 << 62).to_bytes(8, "little") + b"x.", "damaged"),
         "text of 2 ** 62": (b"\x80\x04\x8d" + (1 << 62).to_bytes(8, "little") + b"x.", "damaged"),
         "a number of 2 ** 31 bytes": (b"\x80\x04\x8b\xff\xff\xff\x7fx.", "damaged"),
+        "a number of 5000 digits as a key": (
+            program(b"}\x8b", struct.pack("<i", 2100), b"\x7f" * 2100, b"Ns"),
+            "64 bits",
+        ),
         "a frame of 2 ** 62": (b"\x80\x04\x95" + (1 << 62).to_bytes(8, "little") + b"N.", "holds no"),
         "lists in lists": (program(b"]" * 10**5, b"a" * (10**5 - 1)), "holds no StyleGAN2 generator"),
         "an empty stack": (program(b"a"), "damaged"),

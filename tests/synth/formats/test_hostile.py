@@ -86,6 +86,7 @@ FORGED = {
     "a config that is a list": {"config": "[1]"},
     "a config that is no text": {"config": torch.ones(2)},
     "a config of another network": {"config": '{"conv_clamp": "wide"}'},
+    "a recipe that is a list": {"config": '{"recipe": [1]}'},
     "a config of endless depth": {"config": "[" * 100_000},
 }
 
@@ -134,6 +135,7 @@ def test_tensors_and_numbers_come_back_as_they_were(tmp_path, modern):
         "d": {1, 2},
         "e": OrderedDict(x=-3),
         "f": (None, "ü"),
+        "j": (2**64 - 1, -(2**63)),
     }
     content |= {"none": torch.zeros(0, 3), "steps": torch.tensor(7), "again": tensor[1:]}
     if modern is None:
@@ -144,6 +146,7 @@ def test_tensors_and_numbers_come_back_as_they_were(tmp_path, modern):
     assert torch.equal(read["a"], tensor) and torch.equal(read["again"], tensor[1:])
     assert torch.equal(read["b"], half) and read["b"].dtype == torch.bfloat16
     assert (read["c"], read["d"], read["e"], read["f"]) == (1.5, {1, 2}, {"x": -3}, (None, "ü"))
+    assert read["j"] == (2**64 - 1, -(2**63))
     assert read["none"].shape == (0, 3) and read["steps"].item() == 7
     if modern is None:
         assert (read["g"], read["i"]) == (0.5, -3)
