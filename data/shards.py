@@ -10,8 +10,9 @@ What is measured on a shard lies beside it in `shard-00017.attributes.h5`, colum
 A file is written under a temporary name, synced, read back against its sha256 and renamed: its final name means that it
 is complete. The same rows give the same bytes. Files from elsewhere are read without following links to other files.
 
-Text attributes have a fixed length: so they lie among the metadata that HDF5 checks by checksums. Those of variable
-length lie in a heap without one, where a single flipped bit can make HDF5 search for ever; they are never read.
+Text attributes have a fixed length: so they lie among the metadata that HDF5 checks by checksums (beyond 4 KB, as a
+command of very scattered seeds, in a plain block). Those of variable length lie in a heap without checksums, where a
+single flipped bit can make HDF5 search for ever; they are never read.
 """
 
 from __future__ import annotations

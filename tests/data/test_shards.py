@@ -73,7 +73,7 @@ def test_images_have_one_chunk_each_and_latents_whole_rows(folder: Path):
         assert len(file["image"].attrs["sha256"]) == 64
 
 
-def test_text_of_any_length_lies_among_the_checked_metadata(tmp_path: Path):
+def test_text_of_any_size_is_written_with_a_fixed_length(tmp_path: Path):
     texts = {"short": "a", "file": os.fsdecode(b"\xff.pkl"), "long": "0,2," * 100_000}
     texts |= {f"more_{k}": str(k) for k in range(20)}
     write_arrays(tmp_path / "x.h5", {"a": np.arange(3)}, texts)
