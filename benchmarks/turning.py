@@ -131,8 +131,10 @@ def leaks(ways: dict[str, Direction], faces: Unseen, sd: dict[str, float], tools
     found: Figures = {"faces": len(faces.codes), "turns": TURNS, "measured": measured}
     found["leaks"] = {others[k]: _compared(both[:, :, k], _leak) for k in known}
     halves = np.moveaxis(both[: len(both) // 2 * 2].reshape(-1, 2, *both.shape[1:]), 1, 2)
-    for name, members in (("all", known), ("all of hair", [k for k in known if others[k] in OF_HAIR])):
-        found["leaks"][name] = _compared(halves[:, :, :, members], _root_mean_square)
+    twice = [k for k in known if halves[..., k, 1].sum(axis=0).all()]  # known in either half, by either way
+    for name, members in (("all", twice), ("all of hair", [k for k in twice if others[k] in OF_HAIR])):
+        if members:
+            found["leaks"][name] = _compared(halves[:, :, :, members], _root_mean_square)
     for name in DESCRIPTORS:
         couples = np.stack([one[name] for one in cosines], axis=1)  # (N, 2, turns)
         found[name] = [_compared(couples[..., k], np.mean) for k in range(len(TURNS))]
@@ -229,7 +231,8 @@ def _root_mean_square(sums: np.ndarray) -> float:
     where their squares would count it, and the interval once more.
     """
     products, squares = np.moveaxis(sums.sum(axis=0), -1, 0)
-    return float(np.sqrt(max(0.0, np.mean(np.prod(products / squares, axis=0)))))
+    known = squares.all(axis=0)  # of a resample, in which a rarely measured attribute may be missing
+    return float(np.sqrt(np.maximum(0.0, np.prod(products[:, known] / squares[:, known], axis=0).mean())))
 
 
 def _compared(couples: np.ndarray, statistic: Callable[[np.ndarray], float]) -> Figures:

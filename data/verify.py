@@ -146,7 +146,10 @@ def _owned(
     if size is None:  # no shard is whole, so nobody knows how many seeds one has
         return {}
     if seeds is None:
-        span = range(shard_index(whole[0]), shard_index(whole[-1]) + 1)  # the name of a damaged one proves nothing
+        first, last = shard_index(whole[0]), shard_index(whole[-1])
+        # The name of a damaged one proves nothing, but one as near as there are files is likely to be of this folder.
+        near = [k for k in map(shard_index, paths) if first - len(paths) <= k <= last + len(paths)]
+        span = range(near[0], near[-1] + 1)
         if len(span) > MOST_SHARDS:
             raise ValueError(
                 f"{folder} spans {len(span):,} shards, most of them missing: say with --seeds what it holds"

@@ -88,9 +88,9 @@ def main(
         figures, picture = compare(sample, names[0], tools, wanted)
     write_json(folder / f"compare-{names[0]}.json", figures)
     write_image(picture, folder / f"compare-{names[0]}.png")
+    print(f"for one SD of {names[0]}:\n{comparison(figures)}")
     if (folder / REPORT).is_file():
         write_report(folder)
-    print(f"for one SD of {names[0]}:\n{comparison(figures)}")
 
 
 def compare(
@@ -141,7 +141,7 @@ def _ways(known: Coded, name: str) -> tuple[np.ndarray, LinearFit, dict[str, np.
     everywhere = np.ones(len(train), bool)
     found = {way: along_way(way, train, labels, everywhere, fit.normal, fit.figures["C"], nothing) for way in WAYS}
     found["regression"] = edit_vector(train, fit.ridge)[0]
-    found["conditional"] = edit_vector(train, fit.normal, kept_slopes(known, others(name)))[0]
+    found["conditional"] = edit_vector(train, fit.normal, kept_slopes(known, others(name), rows[~test]))[0]
     return train, fit, found
 
 

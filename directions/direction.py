@@ -118,6 +118,14 @@ def load_direction(path_or_name: str | Path, generator: HasSha256) -> Direction:
     return direction
 
 
+def load_of(path: Path, attribute: str, generator: HasSha256) -> Direction:
+    """The direction of this attribute from its JSON file; ValueError as in load_direction, or when it moves another."""
+    direction = load_direction(path, generator)
+    if direction.attribute != attribute:
+        raise ValueError(f"{path} moves {direction.attribute}, not {attribute}: give the file of its own name")
+    return direction
+
+
 def load_directions(folder: str | Path, generator: HasSha256) -> dict[str, Direction]:
     """{attribute: direction} of all directions in a folder; "builtin" means the shipped ones."""
     folder = BUILTIN if str(folder) == "builtin" else Path(folder)

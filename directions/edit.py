@@ -18,7 +18,7 @@ from data.files import check_file_place, check_not_among, write_json
 from data.images import check_image_path, write_image
 from directions.aim import aim_along
 from directions.attributes import DECIMALS, MEASURED
-from directions.direction import Direction, load_direction
+from directions.direction import BUILTIN, Direction, load_of
 from directions.measured import MeasuredFaces
 from directions.pictures import caption, strip
 from directions.render import Renderer
@@ -172,12 +172,9 @@ def load_named(attribute: str, directions: str, generator: Any) -> Direction:
     """The direction of an attribute among the shipped ones ("builtin") or in a folder."""
     if not re.fullmatch(r"\w+", attribute):
         raise ValueError(f"--attribute is {attribute!r}, but it is a name such as yaw or hair_length")
-    direction = load_direction(
-        attribute if directions == "builtin" else Path(directions) / f"{attribute}.json", generator
+    return load_of(
+        (BUILTIN if directions == "builtin" else Path(directions)) / f"{attribute}.json", attribute, generator
     )
-    if direction.attribute != attribute:
-        raise ValueError(f"--attribute is {attribute}, but {directions}/{attribute}.json moves {direction.attribute}")
-    return direction
 
 
 def parse_values(text: str, flag: str) -> np.ndarray:

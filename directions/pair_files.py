@@ -25,15 +25,21 @@ def done(paths: Paths, mask: Callable | None) -> bool:
     return all(path.exists() for path in (paths if mask else paths[:2]))
 
 
-def earlier_strangers(out: Path) -> float | None:
-    """The likeness of strangers' hair by which a folder's pairs were checked; None: there are none yet.
+def earlier_strangers(out: Path, made_by: dict[str, Any]) -> float | None:
+    """The likeness of strangers' hair by which a folder's pairs, made as `made_by` says, were checked; None: of none.
 
     Kept while a folder grows, so that all of its pairs have met the same bar.
     """
     for path in sorted(out.glob("checked-*.h5")):
-        if isinstance(bar := read_attrs(path).get("strangers_95"), float):
+        attrs = read_attrs(path)
+        if same(attrs, made_by) and isinstance(bar := attrs.get("strangers_95"), float):
             return bar
     return None
+
+
+def same(attrs: dict[str, Any], made_by: dict[str, Any]) -> bool:
+    """Whether a file with these attributes was made as `made_by` says."""
+    return all(attrs.get(name) == value for name, value in made_by.items())
 
 
 def write_shards(
@@ -58,12 +64,12 @@ def write_shards(
     ]
     for k, own in enumerate(paths):
         for path in own:
-            if path.exists() and any(read_attrs(path).get(name) != value for name, value in made_by.items()):
+            if path.exists() and not same(read_attrs(path), made_by):
                 raise ValueError(f"{path} was made with other settings: delete its folder or give another --out")
         seeds = sample.seeds[int(shards.starts[k]) : int(shards.starts[k + 1])]
         if own[1].exists() and not np.array_equal(read_arrays(own[1], ["seed"])["seed"], seeds):
             raise ValueError(f"{own[1]} is of other faces: delete its folder or give another --out")
-    if strays := set(out.glob("pairs-*.h5")) - {own[0] for own in paths}:
+    if strays := {*out.glob("pairs-*.h5"), *out.glob("checked-*.h5")} - {path for own in paths for path in own}:
         raise ValueError(f"{min(strays)} is of faces that are not in {shards.folder}: delete it or give another --out")
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     for k, own in enumerate(Progress(paths, unit="shard", desc="pairs", disable=rank > 0)):

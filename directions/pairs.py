@@ -34,8 +34,7 @@ from data.images import write_image
 from data.shards import Shards, read_arrays
 from directions.attributes import MEASURED
 from directions.check import MOST_UNLIT, lights, nearest_strangers, picture, summary
-from directions.direction import Direction, fingerprint
-from directions.edit import load_named
+from directions.direction import Direction, fingerprint, load_of
 from directions.instruments import Columns, Instruments
 from directions.likeness import Describer, file_of
 from directions.measured import MeasuredFaces, open_faces
@@ -156,7 +155,7 @@ def make_pairs(
     check_folder_place(out)
     shards = Shards(faces)
     sample, network, render = open_faces(shards, generator, scorer, device)
-    moves = [Move(load_named(name, str(directions), network), most) for name, most in wanted.items()]
+    moves = [Move(load_of(directions / f"{name}.json", name, network), most) for name, most in wanted.items()]
     if any(move.direction.space != "W" for move in moves):
         raise ValueError(
             f"--directions {directions} has directions in other spaces than W, but a pair is two w: fit in W"
@@ -210,8 +209,6 @@ def pair_up(
         )
         for move in moves
     }
-    strangers = earlier_strangers(out)
-    strangers = nearest_strangers(shards, tools) if strangers is None else strangers
     made_by = {
         "generator_sha256": sample.generator,
         "direction_sha256": "".join(fingerprint(move.direction) for move in moves),
@@ -222,6 +219,8 @@ def pair_up(
     } | {name: value for name, value in sample.scorer.items() if not name.startswith("version_")}
     if lights(gaps):
         made_by["light_tolerance"] = MOST_UNLIT
+    strangers = earlier_strangers(out, made_by)
+    strangers = nearest_strangers(shards, tools) if strangers is None else strangers
 
     def sources(rows: np.ndarray) -> np.ndarray:
         return moved(sample.w[rows], moves, [gap[rows] for gap in gaps.values()])

@@ -29,7 +29,8 @@ img { max-width: 100%; display: block; margin: 1em 0 }"""
 ABOUT = """Accuracy, AUC and R² are of all held-out faces (one seed in five), with 95 % bootstrap intervals over faces;
 shuffled is the accuracy with shuffled labels. Reach is where the measured value still rises along the direction; edit
 error is the mean distance between the value asked and the value measured after rendering, by the mean curve alone.
-Stability is the mean cosine between the edit vectors of resampled faces (least of all couples in brackets); distance is
+Stability is the mean cosine between the edit vectors of random halves of the faces (least of all couples in brackets);
+distance is
 how far one SD of the attribute leads the code away, in SD of the codes (Mahalanobis). Way is the edit vector: of three,
 the one that leaks least on training faces."""
 

@@ -90,6 +90,24 @@ def test_what_nothing_measures_has_no_leak(world):
     assert "glasses" not in leaks(ways, faces, sample.sd, tools)["leaks"]
 
 
+def test_an_attribute_that_one_half_of_the_faces_lacks_does_not_count_among_all(world):
+    plain, sample, ways, faces = world
+
+    def sometimes(images):
+        columns = plain.measure(images)
+        seen = np.arange(len(images)) // (1 + len(TURNS)) % 2 == 0
+        return columns | {"glasses": np.where(seen, columns["glasses"], np.nan).astype(np.float32)}
+
+    def never(images):
+        return plain.measure(images) | {"glasses": np.full(len(images), np.nan, np.float32)}
+
+    found = [
+        leaks(ways, faces, sample.sd, replace(plain.tools, measure=measure))["leaks"] for measure in (sometimes, never)
+    ]
+    assert "glasses" in found[0] and found[0]["all"] == found[1]["all"]
+    assert found[0]["all"][PLAIN] > 0
+
+
 def test_slopes_that_are_noise_alone_have_no_root_mean_square():
     random = np.random.RandomState(0)
     squares = np.ones((30, 60, 14))

@@ -1,8 +1,10 @@
 """Shards: complete or absent, the same bytes each time, and nothing taken on trust."""
 
+import contextlib
 import multiprocessing
 import os
 import pickle
+import resource
 import signal
 import subprocess
 import sys
@@ -326,3 +328,20 @@ def test_a_hostile_or_damaged_shard_is_refused_by_name(tmp_path: Path, damage):
     with pytest.raises((ValueError, FileNotFoundError), match=r"shard-00000\.h5.*: .*") as caught:
         Shards(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_what_the_system_cannot_open_is_not_called_damaged(tmp_path: Path):
+    write_arrays(tmp_path / "x.h5", {"a": np.zeros(3)}, {})
+    taken, limit = [], resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, limit[1]))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(open(tmp_path / "x.h5", "rb"))
+        with pytest.raises(OSError, match="Too many open files"):
+            read_arrays(tmp_path / "x.h5")
+    finally:
+        for file in taken:
+            file.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+    assert read_arrays(tmp_path / "x.h5")["a"].shape == (3,)

@@ -125,6 +125,12 @@ def test_a_damaged_file_far_away_stands_for_itself_alone(folder: Path):
     assert found.again == list(range(990, 1000))  # the other would own seeds that there are not
 
 
+def test_what_is_missing_before_a_damaged_last_shard_is_found_too(folder: Path):
+    shard_path(folder, 3).unlink()
+    truncate(shard_path(folder, 4))
+    assert verify(folder).again == list(range(30, 50))
+
+
 def test_a_span_of_too_many_shards_asks_for_the_seeds(folder: Path):
     write_shard(folder, 2_000_000)
     with pytest.raises(ValueError, match="spans 2,000,001 shards, most of them missing: say with --seeds"):

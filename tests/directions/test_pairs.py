@@ -11,7 +11,7 @@ import pytest
 from data.files import sha256
 from data.shards import read_arrays, read_attrs
 from directions.attributes import HAIR_ATTRIBUTES
-from directions.check import MOST_UNLIT
+from directions.check import MOST_UNLIT, nearest_strangers
 from directions.fitting import fit_direction
 from directions.pairs import Move, gaps_within, make_pairs, pair_up
 
@@ -119,12 +119,15 @@ def test_a_folder_that_grows_keeps_the_bar_of_its_first_pairs(world, plain, tmp_
     for name in ("pairs-00000.h5", "checked-00000.h5"):
         shutil.copy2(folder / name, again)
 
-    def alike(images: np.ndarray) -> dict[str, np.ndarray]:  # no other bar would be the first one's
-        return {name: np.roll(rows, 1, axis=0) for name, rows in plain.describe(images).items()}
+    def alike(images: np.ndarray) -> dict[str, np.ndarray]:
+        found = {name: rows + 1 for name, rows in plain.describe(images).items()}
+        return {name: rows / np.linalg.norm(rows, axis=1, keepdims=True) for name, rows in found.items()}
 
-    pair_up(shards, faces, [Move(turn, 40.0)], again, replace(plain.tools, describe=alike), JUDGE)
-    bars = {read_attrs(path)["strangers_95"] for path in again.glob("checked-*.h5")}
-    assert bars == {read_attrs(folder / "checked-00000.h5")["strangers_95"]}
+    other = replace(plain.tools, describe=alike)
+    bar = read_attrs(folder / "checked-00000.h5")["strangers_95"]
+    assert nearest_strangers(shards, other) > bar + 0.01
+    pair_up(shards, faces, [Move(turn, 40.0)], again, other, JUDGE)
+    assert {read_attrs(path)["strangers_95"] for path in again.glob("checked-*.h5")} == {bar}
 
 
 def test_gaps_keep_the_yaw_in_range_and_depend_on_the_seed_alone():
