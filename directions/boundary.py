@@ -71,7 +71,7 @@ def read_boundary(path: Path, width: int) -> np.ndarray:
             vector = read_npy(file.read(LARGEST + 1), LARGEST)
     except (ValueError, EOFError, OSError) as error:
         raise ValueError(refused) from error
-    if vector.dtype.kind != "f" or vector.shape not in ((1, width), (width,)):
+    if vector.shape not in ((1, width), (width,)):
         raise ValueError(refused)
     vector = vector.reshape(width).astype(np.float64)
     length = np.linalg.norm(vector)

@@ -13,6 +13,7 @@ change pixels as much as that.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,8 @@ from directions.pool import MeasuringPool
 from directions.report import REPORT, aligned, write_report
 from directions.scorer import Scorer
 from directions.spaces import Coded, Space, coded, in_w, open_space
-from directions.training import kept_slopes
-from directions.vectors import WAYS, along_way, distance, edit_vector
+from directions.training import REGRESSION, Training
+from directions.vectors import WAYS, distance
 
 SPACES = "Z,W+coarse,W+middle,W+fine,S"
 RANDOM_SEED = 0
@@ -137,12 +138,11 @@ def _ways(known: Coded, name: str) -> tuple[np.ndarray, LinearFit, dict[str, np.
     w, values, test = known.codes[rows], known.faces.columns[name][rows], held_out(known.faces.seeds[rows])
     threshold = 0.0 if name == "yaw" else float(np.median(values[~test]))
     fit = fit_linear(w, values, test, threshold)
-    train, nothing, labels = w[~test], np.zeros((0, w.shape[1])), values[~test] > threshold
-    everywhere = np.ones(len(train), bool)
-    found = {way: along_way(way, train, labels, everywhere, fit.normal, fit.figures["C"], nothing) for way in WAYS}
-    found["regression"] = edit_vector(train, fit.ridge)[0]
-    found["conditional"] = edit_vector(train, fit.normal, kept_slopes(known, others(name), rows[~test]))[0]
-    return train, fit, found
+    models = fit.normal, fit.ridge, fit.figures["C"]
+    plain = Training(known, name, rows[~test], threshold, band=1.0, kept=[])
+    found = {way: plain.vector(way, *models) for way in (*WAYS, REGRESSION)}
+    found["conditional"] = replace(plain, kept=others(name)).vector("covariance", *models)
+    return plain.w, fit, found
 
 
 def comparison(figures: dict[str, Any]) -> str:

@@ -107,7 +107,7 @@ def read_components(path: Path, w_dim: int) -> Components:
             read = [_array(archive, f"{name}.npy") for name in NAMES]
     except UNREADABLE as error:
         raise ValueError(refused) from error
-    if any(array.dtype.kind != "f" for array in read) or read[0].ndim not in (2, 3):
+    if read[0].ndim not in (2, 3):
         raise ValueError(refused)
     vectors, mean, sd = read[0].reshape(len(read[0]), -1).astype(np.float64), read[1].reshape(-1), read[2].reshape(-1)
     lengths = np.linalg.norm(vectors, axis=1)

@@ -69,25 +69,25 @@ def write_report(folder: Path) -> None:
     report = read_json(folder / REPORT)
     if "units" not in report:
         raise ValueError(f"{folder / REPORT} is of an earlier version: run `python -m directions.fit` again")
-    earlier = set(folder.glob("plot-*.png"))
+    drawn: set[Path] = set()
+
+    def plot(figure: Figure, name: str) -> str:
+        path = folder / f"plot-{name}.png"
+        drawn.add(path)
+        return _plot(figure, path)
+
     space = report.get("space", "W")
     parts = [f"<h1>Directions in {html.escape(space)}</h1><p>{report['faces']:,} faces, psi {report['psi']:g}.</p>"]
     if report["directions"]:
         parts += [_html_table(report), f"<p>{ABOUT}</p>"]
-        plot = folder / "plot-leakage.png"
-        parts += [f"<h2>Leakage</h2><p>{LEAKS}</p>", _plot(heat_map(report), plot)]
-        earlier.discard(plot)
+        parts += [f"<h2>Leakage</h2><p>{LEAKS}</p>", plot(heat_map(report), "leakage")]
     for name, figures in report["directions"].items():
-        plot = folder / f"plot-curve-{name}.png"
-        unit = report["units"][name]
-        parts += [f"<h2>{html.escape(name)}</h2>", _plot(calibration_plot(name, unit, figures), plot)]
-        earlier.discard(plot)
+        curve = calibration_plot(name, report["units"][name], figures)
+        parts += [f"<h2>{html.escape(name)}</h2>", plot(curve, f"curve-{name}")]
         parts += [_image((folder / f"{name}.png").read_bytes())]
     for path in sorted(folder.glob("compare-*.json")):
         parts += [f"<h2>Ways to change {html.escape(path.stem[8:])}</h2><p>{WAYS}</p>"]
-        plot = folder / f"plot-leaks-{path.stem[8:]}.png"
-        parts += [_plot(comparison_plot(read_json(path)), plot)]
-        earlier.discard(plot)
+        parts += [plot(comparison_plot(read_json(path)), f"leaks-{path.stem[8:]}")]
         if path.with_suffix(".png").is_file():
             parts += [_image(path.with_suffix(".png").read_bytes())]
     for name, reason in report["failed"].items():
@@ -95,8 +95,8 @@ def write_report(folder: Path) -> None:
     head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Directions</title><style>{STYLE}</style>'
     with atomic_path(folder / PAGE) as temporary:
         temporary.write_text(f"{head}<body>{''.join(parts)}</body></html>", encoding="utf-8")
-    for plot in earlier:
-        plot.unlink()
+    for path in set(folder.glob("plot-*.png")) - drawn:
+        path.unlink()
 
 
 def heat_map(report: dict[str, Any]) -> Figure:

@@ -30,12 +30,12 @@ class Training:
     band: float
     kept: list[str]
 
-    @property
+    @cached_property
     def w(self) -> np.ndarray:
         """(N, d) codes."""
         return self.known.codes[self.rows]
 
-    @property
+    @cached_property
     def values(self) -> np.ndarray:
         """(N,) float64, attribute units."""
         return self.known.faces.columns[self.name][self.rows].astype(np.float64)
