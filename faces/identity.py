@@ -68,9 +68,10 @@ class Depthwise(nn.Module):
         return x + self.mix(self.norm(self.spatial(x)))
 
 
-def residual_body(widths: tuple[int, ...], depths: tuple[int, ...]) -> nn.Sequential:
-    """(N, 3, S, S) -> (N, widths[-1], S/16, S/16) for four widths: a 3x3 stem and stages that each halve the side."""
-    layers: list[nn.Module] = [nn.Conv2d(3, widths[0], 3, 2, 1, bias=False)]
+def residual_body(widths: tuple[int, ...], depths: tuple[int, ...], reduction: int) -> nn.Sequential:
+    """(N, 3, S, S) -> (N, widths[-1], S/reduction, S/reduction): a stem, then stages that each halve the side."""
+    stride = reduction // 8
+    layers: list[nn.Module] = [nn.Conv2d(3, widths[0], 2 * stride - 1, stride, stride - 1, bias=False)]
     fan_in = widths[0]
     for stage, (width, depth) in enumerate(zip(widths, depths, strict=True)):
         for block in range(depth):
@@ -79,9 +80,10 @@ def residual_body(widths: tuple[int, ...], depths: tuple[int, ...]) -> nn.Sequen
     return nn.Sequential(*layers)
 
 
-def depthwise_body(widths: tuple[int, ...], depths: tuple[int, ...]) -> nn.Sequential:
-    """(N, 3, S, S) -> (N, widths[-1], S/16, S/16) for three widths: 4x4 patches, then stages at half the side."""
-    layers: list[nn.Module] = [nn.Conv2d(3, widths[0], 4, 4), nn.GroupNorm(1, widths[0])]
+def depthwise_body(widths: tuple[int, ...], depths: tuple[int, ...], reduction: int) -> nn.Sequential:
+    """(N, 3, S, S) -> (N, widths[-1], S/reduction, S/reduction): patches, then stages at half the side."""
+    patch = reduction // 4
+    layers: list[nn.Module] = [nn.Conv2d(3, widths[0], patch, patch), nn.GroupNorm(1, widths[0])]
     fan_in = widths[0]
     for width, depth in zip(widths, depths, strict=True):
         if fan_in != width:
@@ -92,11 +94,12 @@ def depthwise_body(widths: tuple[int, ...], depths: tuple[int, ...]) -> nn.Seque
 
 
 BODIES = {"residual": residual_body, "depthwise": depthwise_body}
-SIZES: dict[str, dict[str, Any]] = {  # of the shipped networks; 1.1 to 3.1 million parameters at 64 px
-    "residual": {"body": "residual", "widths": (48, 64, 128, 160), "depths": (1, 2, 2, 1)},
-    "wide": {"body": "residual", "widths": (48, 64, 144, 224), "depths": (1, 1, 2, 2)},
-    "depthwise": {"body": "depthwise", "widths": (64, 128, 256), "depths": (2, 4, 1)},
-}
+SIZES: dict[str, dict[str, Any]] = {  # of the shipped networks; 1.1 to 3.1 million parameters
+    "residual": {"body": "residual", "widths": (48, 64, 128, 160), "depths": (1, 2, 2, 1), "input_size": 64},
+    "wide": {"body": "residual", "widths": (48, 64, 144, 224), "depths": (1, 1, 2, 2), "input_size": 128,
+             "reduction": 32},
+    "depthwise": {"body": "depthwise", "widths": (64, 128, 256), "depths": (2, 4, 1), "input_size": 64},
+}  # fmt: skip
 WHOLE = (0.0, 1.0, 0.0, 1.0)  # top, bottom, left, right of what a network sees, as shares of the crop
 INNER = (0.28, 0.92, 0.18, 0.82)  # from the forehead to the chin: all that says who it is, little of the hair
 
@@ -119,16 +122,17 @@ class Embedder(nn.Module):
         dimensions: int = 128,
         input_size: int = 64,
         window: tuple[float, ...] = WHOLE,
+        reduction: int = 16,
     ) -> None:
         super().__init__()
         top, bottom, left, right = window
-        assert input_size % 16 == 0 and 0 <= top < bottom <= 1 and 0 <= left < right <= 1
+        assert reduction % 16 == 0 and input_size % reduction == 0 and 0 <= top < bottom <= 1 and 0 <= left < right <= 1
         self.input_size, self.dimensions, self.window = input_size, dimensions, tuple(window)
         # Embedder(**config) builds this network again
         self.config = {"body": body, "widths": list(widths), "depths": list(depths), "dimensions": dimensions,
-                       "input_size": input_size, "window": list(window)}  # fmt: skip
-        side, width = input_size // 16, widths[-1]
-        self.body = BODIES[body](widths, depths)
+                       "input_size": input_size, "window": list(window), "reduction": reduction}  # fmt: skip
+        side, width = input_size // reduction, widths[-1]
+        self.body = BODIES[body](widths, depths, reduction)
         if body == "residual":  # ArcFace's head: every place keeps its own weights
             self.head = nn.Sequential(nn.GroupNorm(width // GROUP, width), nn.Flatten(),
                                       nn.Linear(width * side * side, dimensions))  # fmt: skip
@@ -184,9 +188,9 @@ PUBLISHED_READINGS = {
 }
 
 
-def new_embedder(size: str, dimensions: int = 128, input_size: int = 64, window: tuple[float, ...] = WHOLE) -> Embedder:
+def new_embedder(size: str, dimensions: int = 128, window: tuple[float, ...] = WHOLE) -> Embedder:
     """An untrained embedder of a size of SIZES."""
-    return Embedder(**SIZES[size], dimensions=dimensions, input_size=input_size, window=window)
+    return Embedder(**SIZES[size], dimensions=dimensions, window=window)
 
 
 def kind_of(path: Path) -> str | None:

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,6 +50,8 @@ FACTORS = 10.0  # weight of the factors' mean squared error (in variances) again
 LIVE_HAIR = tuple(name.removeprefix("hair.") for name in LIVE if name.startswith("hair."))  # what the generator draws
 COLOURS = ("lightness", "hue", "grey", "dye", "roots")  # factors of hair that mean the same in every style
 LOOKS, LOOK_SIDE = 64, 16
+COARSE = 64  # px: of the pictures that the generator makes
+DEVIATION = 0.2  # length of what is a class's own in its direction, at first
 SOME = 8192  # pictures that tell which dimensions lead
 ANGLES_FROM, ANGLES_TO = 0.4, 0.7  # progress between which the weight of ArcFace's loss rises from 0 to 1
 
@@ -66,32 +68,49 @@ class Kind:
     steps: int  # of the shipped network
     facts: str = "factors"  # what it first learns to read
     sees_generated: bool = True  # whether it also sees people of the built-in generator
+    colours: float = 0.12  # how much the colours of what it sees are changed
+    from_facts: bool = True  # whether classes that are alike have directions that are alike from the start
     dimensions: int | None = None  # of its vectors that are kept in the end; None: all
 
 
 KINDS = {
     "embedder": Kind("residual", INNER, "person", slice(0, None, 2), 11, 6000),
     "embedder-loss": Kind("depthwise", INNER, "person", slice(1, None, 2), 22, 3000),
-    "hair": Kind("residual", WHOLE, "hair", slice(None), 33, 4500, "looks", sees_generated=False),
-    "hair-scorer": Kind("wide", WHOLE, "hair", slice(None), 44, 9000, "looks", dimensions=64),
+    "hair": Kind("residual", WHOLE, "hair", slice(None), 33, 4500, "looks", sees_generated=False, colours=0.05),
+    "hair-scorer": Kind("wide", WHOLE, "hair", slice(None), 44, 9000, "looks", colours=0.05, dimensions=64),
 }
 
 
 class ArcFace(nn.Module):
     """Additive angular margin loss, eq. 3: -log softmax of s cos(angle), the true class's angle widened by m.
 
-    `weight` (C, D): one direction per class. Where angle + m passes pi the cosine would turn back up; there it is
+    `weight` (C, D): one direction per class. With `facts` (C, F) of the classes it is a deviation from what a small
+    network makes of the facts: what is learned of one class then serves all that are like it, and a class need not
+    have been seen for its direction to be known. Where angle + m passes pi the cosine would turn back up; there it is
     replaced by cos(angle) - m sin(m), which goes on falling (as in the authors' code).
     """
 
-    def __init__(self, classes: int, dimensions: int, scale: float = 24.0, margin: float = 0.35) -> None:
+    facts: Tensor
+
+    def __init__(
+        self, classes: int, dimensions: int, scale: float = 24.0, margin: float = 0.35, facts: Tensor | None = None
+    ) -> None:
         super().__init__()
         self.scale, self.margin = scale, margin
         self.weight = nn.Parameter(torch.randn(classes, dimensions) / math.sqrt(dimensions))
+        self.made: nn.Module | None = None
+        if facts is not None:
+            self.register_buffer("facts", facts, persistent=False)
+            self.made = nn.Sequential(nn.Linear(facts.shape[1], 256), nn.SiLU(), nn.Linear(256, dimensions))
+            self.weight.data *= DEVIATION
+
+    def directions(self) -> Tensor:
+        """(C, D) of unit length."""
+        return F.normalize(self.weight if self.made is None else self.made(self.facts) + self.weight, dim=1)
 
     def logits(self, vectors: Tensor, classes: Tensor, margin: float) -> Tensor:
         """(N, D) of unit length, (N,) int64 -> (N, C) scaled cosines, the true classes' with the margin."""
-        cosine = (vectors @ F.normalize(self.weight, dim=1).T).clamp(-1 + 1e-6, 1 - 1e-6)
+        cosine = (vectors @ self.directions().T).clamp(-1 + 1e-6, 1 - 1e-6)
         own = cosine.gather(1, classes[:, None])
         widened = own * math.cos(margin) - (1 - own**2).sqrt() * math.sin(margin)  # cos(angle + m)
         falling = own - margin * math.sin(margin)
@@ -144,15 +163,24 @@ def standardised(table: Tensor) -> Tensor:
     return centred / centred.square().nanmean(0).sqrt().clamp_min(1e-3)
 
 
-def changed(x: Tensor, g: Generator) -> Tensor:
+def changed(x: Tensor, g: Generator, colours: float = 0.12) -> Tensor:
     """One batch (N, 3, S, S) as if taken by many cameras; mildly, as tones and the smallest shapes tell people apart.
+
+    A share is halved in size and enlarged again: what is larger than 64 px shall be recognised at 64 px, too.
 
     Nothing is mirrored: a parting, a mole and a lopsided smile have their side.
     """
     x, _ = augment.placed(x, None, g, zoom=0.05, shift=0.02, turn=5, mirror=False)
-    x = augment.recoloured(augment.defocused(x, g, share=0.2), g, strength=0.12, grey=0.0)
+    coarse = enlarged(F.avg_pool2d(x, 2), x.shape[-1]) if x.shape[-1] > COARSE else x
+    x = torch.where(augment.chosen(len(x), 0.3, g)[:, None, None, None], coarse, x)
+    x = augment.recoloured(augment.defocused(x, g, share=0.2), g, strength=colours, grey=0.0)
     x, _ = augment.occluded(x, None, g, share=0.1)
     return augment.compressed(augment.noisy(x, g, share=0.25, most=0.05), g, share=0.1)
+
+
+def enlarged(x: Tensor, side: int) -> Tensor:
+    """(N, 3, S, S) -> (N, 3, side, side)."""
+    return F.interpolate(x, (side, side), mode="bilinear", align_corners=False)
 
 
 @dataclass(frozen=True)
@@ -165,6 +193,16 @@ class Classes:
     images: np.ndarray
     which: np.ndarray
     facts: Tensor
+
+    def of_side(self, side: int) -> Classes:
+        """The same with pictures enlarged to side x side."""
+        if self.images.shape[1] == side:
+            return self
+        images = np.empty((len(self.images), side, side, 3), np.uint8)
+        for start in range(0, len(images), SOME):
+            large = enlarged(torch.from_numpy(self.images[start : start + SOME]).permute(0, 3, 1, 2).float(), side)
+            images[start : start + SOME] = large.round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+        return replace(self, images=images)
 
     def beside(self, other: Classes, same_facts: bool) -> Classes:
         """Both, as classes beside each other; unless their facts are the same ones, each knows but its own."""
@@ -247,22 +285,24 @@ def train_embedder(
     others = {"held_out": held_out}
     if kind.sees_generated:
         more, others["held_out_generated"], record["generated"] = generated(kind, people)
-        sides = classes.images.shape[1], more.images.shape[1]
-        if sides[0] != sides[1]:
-            raise ValueError(f"{renders} has {sides[0]} px, {people} {sides[1]}: give renders of the generator's size")
-        classes = classes.beside(more, same_facts=kind.column == "person")
+        side, theirs = classes.images.shape[1], more.images.shape[1]
+        if side < theirs:
+            raise ValueError(
+                f"{renders} has {side} px, {people} {theirs}: give renders of the generator's size or more"
+            )
+        classes = classes.beside(more.of_side(side), same_facts=kind.column == "person")
     images, targets = torch.from_numpy(classes.images), torch.from_numpy(classes.which)
     facts = standardised(classes.facts)
 
     torch.manual_seed(kind.seed + schedule.seed)
-    embedder = new_embedder(kind.size, input_size=images.shape[1], window=kind.window)
+    embedder = new_embedder(kind.size, window=kind.window)
     embedder = embedder.to(memory_format=torch.channels_last)
-    arcface = ArcFace(len(facts), embedder.dimensions)
+    arcface = ArcFace(len(facts), embedder.dimensions, facts=facts.nan_to_num() if kind.from_facts else None)
     reader = nn.Linear(embedder.dimensions, facts.shape[1])
 
     def loss_of(g: Generator, progress: float) -> Tensor:
         picked = torch.randint(len(images), (schedule.batch,), generator=g)
-        x = changed(batches_of(picked, images), g)
+        x = changed(batches_of(picked, images), g, kind.colours)
         with torch.autocast("cpu", torch.bfloat16):
             vectors = embedder.vectors(x)
         wanted, read = facts[targets[picked]], reader(vectors)

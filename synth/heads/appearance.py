@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -71,6 +72,15 @@ def hair_colour(hair: Hair) -> Tensor:
     colour = mix(colour, silver, hair.grey)
     vivid = hsl(hair.hue * 0.999, 0.65, 0.3 + 0.3 * hair.lightness)
     return mix(colour, vivid, step(0.4, 0.6, hair.dye)).clamp(0.008, 0.9)
+
+
+def streak_colour(hair: Hair) -> Tensor:
+    """(3,) linear second colour of hair: deep lowlights (`streak` 0), then lighter shades, from 0.9 on a vivid dye."""
+    if hair.streak > 0.9:
+        return hsl((hair.hue + 0.5 * hair.lightness) % 1.0 * 0.999, 0.7, 0.45)
+    shift = mix(-0.3, 0.0, hair.streak / 0.3) if hair.streak < 0.3 else mix(0.25, 0.6, (hair.streak - 0.3) / 0.6)
+    natural = replace(hair, lightness=min(1.0, max(0.0, hair.lightness + shift)), grey=0.6 * hair.grey, dye=0.0)
+    return hair_colour(natural)
 
 
 def brow_colour(identity: Identity) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from synth.heads.anatomy import Anatomy
 from synth.heads.factors import Identity
 from synth.heads.features import SIDES
-from synth.heads.hair import Strands, place, strands
+from synth.heads.hair import Strands, Tone, place, strands
 from synth.heads.labels import BEARD, LABEL
 from synth.heads.maths import mix, smooth, stream, unit
 from synth.heads.paint import beard_zone
@@ -47,6 +47,7 @@ def brow_height(a: Anatomy, t: Tensor) -> Tensor:
 def brows(a: Anatomy, surface: Surface, seed: int, children: int) -> list[Strands]:
     """Both eyebrows."""
     out = []
+    tone = Tone.plain(a.brows, 0.0)
     for sign, side in SIDES:
         g = stream(seed, 10 + sign)
         t, across = torch.rand(2, 260, generator=g)
@@ -62,7 +63,7 @@ def brows(a: Anatomy, surface: Surface, seed: int, children: int) -> list[Strand
         xs = sign * (x[:, None] + (0.45 + 0.55 * t)[:, None] * run)
         ys = y[:, None] + (0.75 - 1.15 * t)[:, None] * run * 0.7 - 0.1 * k * k
         guides = torch.stack([xs, ys, front_depth(surface, xs, ys) + 0.1], -1)
-        out.append(strands(guides, length[:, None], children, g, a.brows, LABEL[f"{side}_brow"], spread=0.12, tip=0.0))
+        out.append(strands(guides, length[:, None], children, g, tone, LABEL[f"{side}_brow"], spread=0.12))
     return out
 
 
@@ -117,4 +118,4 @@ def beard(i: Identity, a: Anatomy, surface: Surface, children: int) -> list[Stra
         + torch.tensor([0.0, -0.25, -0.1]) * k * k * length
     )
     guides = guides + torch.sign(roots[:, None]) * torch.tensor([0.45, 0.0, 0.0]) * k * length * (1 - near)
-    return [strands(guides, length[:, :, 0], children, g, a.brows * 1.15, BEARD, spread=0.3, tip=0.1)]
+    return [strands(guides, length[:, :, 0], children, g, Tone.plain(a.brows * 1.15, 0.1), BEARD, spread=0.3)]

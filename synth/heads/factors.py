@@ -76,7 +76,11 @@ class Expression:
 
 @dataclass(frozen=True)
 class Hair:
-    """Scalp hair. `style` runs over the table in synth.heads.styles; `dye` above 0.5 replaces the natural colour."""
+    """Scalp hair. `style` runs over the table in synth.heads.styles; `dye` above 0.5 replaces the natural colour.
+
+    `highlights` is the share of locks in a second colour, `ombre` how far that has come up from the tips, and `streak`
+    which it is: darker than the first, lighter, or dyed. `hairline` and `peak` are neutral at 0.5.
+    """
 
     style: float = 0.5
     lightness: float = 0.3
@@ -94,6 +98,11 @@ class Hair:
     recede: float = 0.2
     messiness: float = 0.3
     roots: float = 0.5
+    highlights: float = 0.0
+    ombre: float = 0.0
+    streak: float = 0.6
+    hairline: float = 0.5
+    peak: float = 0.5
     noise: int = 0
 
 
@@ -225,6 +234,8 @@ def _plausible(head: Head) -> Head:
         grey=min(1.0, grey if h.dye < 0.95 else 0.0),
         dye=h.dye if h.dye > 0.95 else 0.0,
         recede=h.recede * (0.25 + 0.75 * age) if femininity < 0.5 else 0.2 * h.recede,
+        highlights=max(0.0, h.highlights - 0.5 + 0.15 * lean) / 0.65,
+        ombre=max(0.0, h.ombre - 0.7 + 0.1 * lean) / 0.4,
     )
     identity = replace(
         i,

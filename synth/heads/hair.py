@@ -19,6 +19,23 @@ HAIRLINE_ANGLE = torch.tensor([0, 0.35, 0.7, 0.95, 1.2, 1.42, 1.55, 1.75, 2.1, 2
 HAIRLINE_HEIGHT = torch.tensor([6.5, 6.45, 6.2, 5.2, 3.6, 1.5, -1.4, 0.8, -2.2, -5.2, -6.0])
 
 
+@dataclass(frozen=True)
+class Tone:
+    """Colours (3,) linear of strands, and how they lie along them."""
+
+    first: Tensor
+    second: Tensor
+    share: float = 0.0  # of locks in the second colour
+    ombre: float = 0.0  # share of the length, from the tips up, in the second colour
+    tip: float = 0.1  # how much lighter the tips are
+    root: float = 0.0  # how much darker the roots are
+
+    @staticmethod
+    def plain(colour: Tensor, tip: float) -> Tone:
+        """One colour."""
+        return Tone(colour, colour, tip=tip)
+
+
 @dataclass
 class Strands:
     """s strands of n control points: nodes (3, n, s), visible fraction, tint, curl phase and turns, length (s,)."""
@@ -29,10 +46,9 @@ class Strands:
     phase: Tensor
     turns: Tensor
     length: Tensor
-    colour: Tensor  # (3,) linear
+    streak: Tensor  # (s,) how much of the tone's second colour a strand has
+    tone: Tone
     label: int
-    tip: float  # how much lighter the tips are
-    root: float  # how much darker the roots are
     curl: float = 0.0
     wave: float = 0.0
 
@@ -44,6 +60,7 @@ def scalp(surface: Surface, cut: Cut, seed: int) -> Tensor:
     t = ((angle - HAIRLINE_ANGLE[i - 1]) / (HAIRLINE_ANGLE[i] - HAIRLINE_ANGLE[i - 1])).clamp(0, 1)
     line = mix(HAIRLINE_HEIGHT[i - 1], HAIRLINE_HEIGHT[i], t)
     line = line + cut.recede * (gauss(angle - 0.75, 0.35) * 1.6 + 0.7 * gauss(angle, 0.8))
+    line = line + cut.hairline * gauss(angle, 0.9) + cut.peak * (0.5 * gauss(angle - 0.5, 0.3) - gauss(angle, 0.2))
     y = surface.still[..., 1]
     ring = 1 - cut.crown * smooth(4.5, 5.5, y + 0.25 * surface.still[..., 2].clamp_min(0))
     row = torch.cos(surface.still[..., 0] * 3.7 / (1 + 0.02 * (y - 8).clamp_max(0) ** 2).clamp_max(1.6))
@@ -125,8 +142,8 @@ def grow(roots: Tensor, cut: Cut, a: Anatomy, generator: torch.Generator) -> tup
 
 
 def strands(
-    guides: Tensor, length: Tensor, children: int, generator: torch.Generator, colour: Tensor, label: int, *,
-    spread: float, cut: Cut | None = None, tip: float = 0.1, root: float = 0.0,
+    guides: Tensor, length: Tensor, children: int, generator: torch.Generator, tone: Tone, label: int, *,
+    spread: float, cut: Cut | None = None,
 ) -> Strands:  # fmt: skip
     """`children` strands around each guide (g, n, 3), clumped and cut as `cut` says (None: as they are)."""
     g, n, _ = guides.shape
@@ -138,6 +155,8 @@ def strands(
     tint = 0.5 * family[:, :1] + 0.5 * own[..., 0]
     phase = 3.1 * family[:, 1:2] + 0.5 * own[..., 1]
     turns = (cut.turns if cut else 1.0) * (1 + 0.2 * family[:, 2:]).expand(g, children) * 6.283
+    rank = 0.5 + 0.5 * torch.erf(family[:, 2:] / 1.4142)  # even between 0 and 1
+    streak = smooth(1.16 * tone.share, 1.16 * tone.share - 0.16, rank).expand(g, children)
     s = torch.linspace(0, 1, n)[:, None]
     gather = (1 - (cut.clump if cut else 0.2) * s) * smooth(-0.5, 0.25, s)
     nodes = guides[:, None] + offset[:, :, None] * gather
@@ -146,7 +165,7 @@ def strands(
     flat = nodes.reshape(g * children, n, 3).permute(2, 1, 0).contiguous()
     return Strands(
         flat, end.reshape(-1), tint.reshape(-1), phase.reshape(-1), turns.reshape(-1),
-        length.expand(g, children).reshape(-1), colour, label, tip, root,
+        length.expand(g, children).reshape(-1), streak.reshape(-1), tone, label,
         cut.curl if cut else 0.0, cut.wave if cut else 0.0,
     )  # fmt: skip
 
@@ -166,6 +185,19 @@ def _trim(nodes: Tensor, cut: Cut, jitter: Tensor) -> Tensor:
     before = over.gather(-1, (first - 1).clamp(0)[..., None])[..., 0]
     at = (first - 1 + (before / (before - after).clamp_min(1e-3)).clamp(0, 1)) / (n - 1)
     return torch.where(below.any(-1), at, torch.ones_like(at))
+
+
+def coloured(strand: Strands, column: Tensor, along: Tensor) -> Tensor:
+    """(3, n) linear albedo at n places of the strands `column`, `along` in [0, 1] of their full length."""
+    tone = strand.tone
+    streak = strand.streak.index_select(0, column) * smooth(0.0, 0.2, along)
+    if tone.ombre > 0:
+        middle = 1.15 * (1 - tone.ombre)
+        end = strand.end.index_select(0, column)
+        streak = torch.maximum(streak, smooth(middle - 0.15, middle + 0.15, along / end.clamp_min(0.05)))
+    shade = 1 + 0.17 * strand.tint.index_select(0, column) + tone.tip * (along - 0.3)
+    shade = shade * (1 - tone.root * smooth(0.3, 0.0, along))
+    return mix(tone.first[:, None], tone.second[:, None], streak) * shade.clamp(0.25, 2.0)
 
 
 def dense(strand: Strands, pixels_per_cm: float, step: float) -> tuple[Tensor, Tensor]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from synth.heads import facial_hair, features, wear
 from synth.heads.anatomy import Anatomy
-from synth.heads.appearance import hair_colour
+from synth.heads.appearance import hair_colour, streak_colour
 from synth.heads.factors import Hair, Head
-from synth.heads.hair import MOST_CHILDREN, Strands, dense, fullness, grow, place, scalp, strands
+from synth.heads.hair import MOST_CHILDREN, Strands, Tone, dense, fullness, grow, place, scalp, strands
 from synth.heads.labels import LABEL
 from synth.heads.landmarks import landmarks68
 from synth.heads.maths import mix, noise, smooth, stream
@@ -43,9 +43,10 @@ def sculpt(head: Head, pixels_per_cm: float) -> Model:
     seed = head.identity.noise
     surface = head_surface(a, seed, pixels_per_cm)
     coarse = head_surface(a, seed, COARSE)
-    colour = hair_colour(head.hair)
+    colour, streak = hair_colour(head.hair), streak_colour(head.hair)
+    tone = Tone(colour, streak, head.hair.highlights, head.hair.ombre)
     patches = [
-        _skin(a, cut, head, surface, colour),
+        _skin(a, cut, head, surface, mix(colour, streak, 0.6 * head.hair.highlights)),
         *features.eyes(a, pixels_per_cm),
         *features.mouth(a, pixels_per_cm),
     ]
@@ -54,7 +55,7 @@ def sculpt(head: Head, pixels_per_cm: float) -> Model:
     patches += frames + wear.jewellery(a, head.scene, pixels_per_cm)
     patches += [wear.neck(a, pixels_per_cm), wear.cloth(head.scene, pixels_per_cm)]
     many = 0.6 + 0.65 * min(1.0, max(0.0, (pixels_per_cm - 6.2) / 9))  # share of the children that this size shows
-    hairs = _scalp_hair(a, cut, head.hair, coarse, colour, many)
+    hairs = _scalp_hair(a, cut, head.hair, coarse, tone, many)
     hairs += facial_hair.brows(a, coarse, seed, 1 + round(many)) + facial_hair.beard(
         head.identity, a, coarse, round(5 * many)
     )
@@ -83,7 +84,7 @@ def _skin(a: Anatomy, cut: Cut, head: Head, surface: Surface, colour: Tensor) ->
     return keep(patch(points, surface.normals, albedo, labels, torch.where(hairy, MATTE, SKIN)), ~surface.hole)
 
 
-def _scalp_hair(a: Anatomy, cut: Cut, hair: Hair, coarse: Surface, colour: Tensor, many: float) -> list[Strands]:
+def _scalp_hair(a: Anatomy, cut: Cut, hair: Hair, coarse: Surface, tone: Tone, many: float) -> list[Strands]:
     count = int(cut.density * GUIDES)
     if count == 0:
         return []
@@ -93,14 +94,13 @@ def _scalp_hair(a: Anatomy, cut: Cut, hair: Hair, coarse: Surface, colour: Tenso
     roots, _ = place(coarse, grown * (grown > 0.3) * (1 + (0.6 + 0.9 * cut.fringe) * front), count, g)
     guides, length = grow(roots, cut, a, g)
     children = min(MOST_CHILDREN, max(3, round(cut.children * many)))
-    dark = 0.25 + 0.35 * hair.roots
-    out = [strands(guides, length, children, g, colour, LABEL["hair"], spread=cut.spread, cut=cut, tip=0.25, root=dark)]
+    loose = replace(tone, tip=0.25, root=0.25 + 0.35 * hair.roots)
+    tied = replace(tone, tip=-0.1, root=0.2)
+    out = [strands(guides, length, children, g, loose, LABEL["hair"], spread=cut.spread, cut=cut)]
     g = stream(hair.noise, 4)
     for bundle, extent in gathered(cut, hair.top, g):
         every = torch.full((bundle.shape[0], 1), extent)
-        out.append(
-            strands(bundle, every, max(2, round(3 * many)), g, colour, LABEL["hair"], spread=0.2, tip=-0.1, root=0.2)
-        )
+        out.append(strands(bundle, every, max(2, round(3 * many)), g, tied, LABEL["hair"], spread=0.2))
     return out
 
 
@@ -150,5 +150,5 @@ def spread_strands(model: Model, turns: list[Tensor], pixels_per_cm: float) -> l
 def _choose(s: Strands, seen: Tensor) -> Strands:
     return Strands(
         s.nodes[:, :, seen], s.end[seen], s.tint[seen], s.phase[seen], s.turns[seen], s.length[seen],
-        s.colour, s.label, s.tip, s.root, s.curl, s.wave,
+        s.streak[seen], s.tone, s.label, s.curl, s.wave,
     )  # fmt: skip

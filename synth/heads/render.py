@@ -14,10 +14,11 @@ from torch import Tensor
 from synth.heads.appearance import hsl
 from synth.heads.camera import SIDE, Camera, aim
 from synth.heads.factors import Head, Scene
+from synth.heads.hair import coloured
 from synth.heads.labels import BEARD, LABEL, NAMES
 from synth.heads.landmarks import five
 from synth.heads.light import Lamp, Lit, develop, shade
-from synth.heads.maths import mix, noise, smooth, stream
+from synth.heads.maths import mix, noise, stream
 from synth.heads.model import Model, Threads, sculpt, spread_strands
 from synth.heads.patches import STRAND
 from synth.heads.raster import ZBuffer
@@ -162,9 +163,7 @@ def _gather(
         place.index_copy_(1, mine, seen.index_select(1, own))
         tangent = seen.index_select(1, former + 1) - seen.index_select(1, former)
         direction.index_copy_(1, mine, tangent * (tangent * tangent).sum(0).clamp_min(1e-12).rsqrt())
-        tone = 1 + 0.17 * strand.tint.index_select(0, column) + strand.tip * (along - 0.3)
-        tone = tone * (1 - strand.root * smooth(0.3, 0.0, along))
-        albedo.index_copy_(1, mine, strand.colour[:, None] * tone.clamp(0.25, 2.0))
+        albedo.index_copy_(1, mine, coloured(strand, column, along))
         labels.index_fill_(0, mine, strand.label)
         material.index_fill_(0, mine, STRAND)
     return Lit(place, direction, albedo, material, pixel), labels

@@ -177,6 +177,8 @@ class Cut:
     children: float
     part_x: float
     wave: float
+    hairline: float  # cm that the hairline is higher
+    peak: float  # cm that it comes down in the middle
 
     @property
     def side(self) -> float:
@@ -216,4 +218,6 @@ def haircut(hair: Hair) -> Cut:
     numbers["mess"] *= 0.4 + 1.6 * hair.messiness
     numbers["recede"] += max(0.0, hair.recede - 0.5) * 2.2
     part_x = (hair.part - 0.5) * 6
-    return Cut(**numbers, part_x=mix(part_x, 3.1 if part_x >= 0 else -3.1, numbers["shave"]), wave=0.28 * hair.wave)
+    part_x = mix(part_x, 3.1 if part_x >= 0 else -3.1, numbers["shave"])
+    hairline, peak = 1.6 * (hair.hairline - 0.5), 2.2 * (hair.peak - 0.5)
+    return Cut(**numbers, part_x=part_x, wave=0.28 * hair.wave, hairline=hairline, peak=peak)

@@ -69,3 +69,62 @@ def test_a_receding_hairline_bares_the_temples():
 
 def test_the_nearest_row_gives_the_name():
     assert style_name(0.0) == "bald" and style_name(1.0) == "long"
+
+
+def coloured(name: str, **colours: float) -> Head:
+    """The average head with a style in dark brown and these further factors of hair."""
+    head = wearing(name).turned(0)
+    return replace(head, hair=replace(head.hair, lightness=0.3, **colours))
+
+
+def brightness(head: Head) -> tuple[np.ndarray, np.ndarray]:
+    """(64, 64) mean of the colours, and which pixels are hair alone."""
+    shown = render(head, 64)
+    return shown.image.mean(-1), shown.hair > 0.99
+
+
+@pytest.mark.parametrize("colours", [{"highlights": 0.6, "streak": 0.95}, {"ombre": 0.7, "streak": 0.6}])
+def test_a_second_colour_goes_into_the_hair_and_nowhere_else(colours):
+    plain, second = render(coloured("bob"), 64), render(coloured("bob", **colours), 64)
+    assert np.array_equal(plain.labels, second.labels) and np.array_equal(plain.hair, second.hair)
+    change = np.abs(plain.image.astype(int) - second.image).max(-1)
+    assert change[plain.hair > 0].mean() > 8
+    assert (change[plain.hair == 0] > 0).mean() < 0.02  # the skin between the first hairs of the hairline
+
+
+def test_more_highlights_are_more_of_the_second_colour():
+    means = []
+    for share in (0.0, 0.3, 0.7, 1.0):
+        shown, hair = brightness(coloured("long", highlights=share, streak=0.7))
+        means.append(shown[hair].mean())
+    assert all(b > a + 3 for a, b in zip(means, means[1:], strict=False))
+
+
+def test_a_low_streak_is_darker_than_the_hair_and_a_high_one_lighter():
+    shown = {s: brightness(coloured("long", highlights=0.8, streak=s)) for s in (0.0, 0.8)}
+    plain, hair = brightness(coloured("long"))
+    assert shown[0.0][0][hair].mean() < plain[hair].mean() < shown[0.8][0][hair].mean()
+
+
+def test_an_ombre_begins_at_the_tips():
+    plain, hair = brightness(coloured("long"))
+    second, _ = brightness(coloured("long", ombre=0.5, streak=0.8))
+    gain = np.where(hair, second - plain, np.nan)
+    assert np.nanmean(gain[54:]) > 4 * max(1.0, np.nanmean(gain[:14]))
+
+
+def test_hairlines_are_low_or_high_and_come_to_a_peak():
+    low, average, high, peaked = (
+        render(coloured("slicked", **line), 64).hair
+        for line in ({"hairline": 0.0}, {}, {"hairline": 1.0}, {"peak": 1.0})
+    )
+    forehead = (slice(0, 30), slice(24, 40))
+    assert low[forehead].sum() > average[forehead].sum() > high[forehead].sum()
+    middle, aside = (slice(0, 30), slice(30, 34)), (slice(0, 30), slice(20, 25))
+    assert peaked[middle].sum() > average[middle].sum() and peaked[aside].sum() < average[aside].sum()
+
+
+def test_heads_without_a_second_colour_are_common_and_so_are_those_with_one():
+    hairs = [Head.sample(seed).hair for seed in range(300)]
+    assert 0.3 < np.mean([hair.highlights > 0.1 for hair in hairs]) < 0.6
+    assert 0.1 < np.mean([hair.ombre > 0.1 for hair in hairs]) < 0.4
