@@ -3,9 +3,10 @@
     python -m benchmarks.identity                     # the four built-in networks
     python -m benchmarks.identity --photos folder     # real photos instead of shared/material/identities
 
-Renders: fresh persons, each with four other hairstyles, poses, expressions, lights and scenes; the same for hairstyles,
-where renders with a hat, which hides the hair, are left out of a second line. Generated: fresh people (and hairstyles)
-of the built-in generator, each four times, with all that is not the person (the hair) from other samples.
+Renders: fresh persons, each with four other hairstyles, poses, expressions, lights and scenes, at 128 px and halved to
+64 px; the same for hairstyles, where a second line leaves out bald heads and renders with a hat, which show no hair.
+Generated: fresh people (and hairstyles) of the built-in generator, 64 px, each four times, with all that is not the
+person (the hair) from other samples.
 Rank-1: the first render of each person is the gallery, the others are queries. TAR at FAR 1e-3: over all pairs.
 Photos: one folder of photos per person, aligned by their most central face.
 """
@@ -19,29 +20,49 @@ import numpy as np
 from data.command import run
 from data.files import write_json
 from data.images import read_image
+from data.workers import Workers
+from data.world import cores
 from faces import Embedder, load_embedder
 from recipes.figures import embeddings, retrieval_figures
 from recipes.generated import sampled
 from recipes.generated_people import SAME, class_latents
 from recipes.renders import Plan
 from synth import load_generator
+from synth.heads import style_name
 
 FIRST = 21_000_000  # first seed of the renders: no set for training reaches it
 WIGS = 4
+SIZE = 128  # px
+PER_TASK = 64  # renders
 PHOTOS = Path(__file__).resolve().parents[2] / "shared/material/identities"
 NETWORKS = {"builtin": "person", "builtin-loss": "person", "builtin-hair": "hair", "builtin-hair-scorer": "hair"}
 
 
-def fresh_people(heads: int, size: int = 64) -> dict[str, np.ndarray]:
-    """`heads` persons x 4 hairstyles: image (N, S, S, 3) uint8, person and hair (N,) int64, hat (N,) bool."""
-    plan = Plan("people", heads, WIGS, poses=1, size=size, first=FIRST, shard_size=heads * WIGS)
-    rows = list(plan.renders(0))
+def fresh_people(heads: int, size: int = SIZE) -> dict[str, np.ndarray]:
+    """`heads` persons x 4 hairstyles: image (N, S, S, 3) uint8, person, hair (N,) int64, shows (N,) bool: the hair."""
+    plan = Plan("people", heads, WIGS, poses=1, size=size, first=FIRST, shard_size=PER_TASK)
+    with Workers(min(cores(), plan.shards), "a rendering process") as pool:
+        parts = list(pool.in_order(_rendered, [(plan, shard) for shard in range(plan.shards)]))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _rendered(task: tuple[Plan, int]) -> dict[str, np.ndarray]:
+    plan, shard = task
+    rows = list(plan.renders(shard))
+    drawn = [plan.head(number)[0] for _, number, *_ in rows]
     return {
         "image": np.stack([picture.image for picture, *_ in rows]),
         "person": np.array([person for _, _, person, _ in rows]),
         "hair": np.array([hair for *_, hair in rows]),
-        "hat": np.array([plan.head(number)[0].scene.hat > 0.5 for _, number, *_ in rows]),
+        "shows": np.array([head.scene.hat <= 0.5 and style_name(head.hair.style) != "bald" for head in drawn]),
     }
+
+
+def halved(images: np.ndarray) -> np.ndarray:
+    """(N, S, S, 3) uint8 -> (N, S / 2, S / 2, 3) uint8: means of 2 x 2 pixels, which is the render of that size."""
+    count, side = images.shape[:2]
+    blocks = images.reshape(count, side // 2, 2, side // 2, 2, 3)
+    return blocks.mean((2, 4), dtype=np.float32).round().astype(np.uint8)
 
 
 def generated(same: str, classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -79,11 +100,13 @@ def main(*, heads: int = 400, photos: Path = PHOTOS, out: Path = Path("runs/benc
     people, samples = fresh_people(heads), {same: generated(same, heads) for same in SAME}
     figures: dict[str, dict[str, float]] = {}
     for name, column in NETWORKS.items():
-        vectors = embeddings(networks[name], people["image"])
-        figures[f"{name} on renders"] = retrieval_figures(vectors, people[column])
-        if column == "hair":
-            bare = seen_twice(people["hair"], ~people["hat"])
-            figures[f"{name} on renders without hats"] = retrieval_figures(vectors[bare], people["hair"][bare])
+        for pictures in (people["image"], halved(people["image"])):
+            where = f"{name} on renders of {pictures.shape[1]} px"
+            vectors = embeddings(networks[name], pictures)
+            figures[where] = retrieval_figures(vectors, people[column])
+            if column == "hair":
+                shown = seen_twice(people["hair"], people["shows"])
+                figures[f"{where} that show hair"] = retrieval_figures(vectors[shown], people["hair"][shown])
         images, which = samples[column]
         figures[f"{name} on generated {column}s"] = retrieval_figures(embeddings(networks[name], images), which)
         if photos.is_dir() and column == "person":

@@ -58,7 +58,7 @@ class PoseNetwork(nn.Module):
         # PoseNetwork(**config) builds this network again
         self.config = {"widths": list(widths), "depths": list(depths), "input_size": input_size}
         side, width = input_size // 16, widths[-1]
-        self.body = residual_body(tuple(widths), tuple(depths))
+        self.body = residual_body(tuple(widths), tuple(depths), reduction=16)
         self.head = nn.Sequential(nn.GroupNorm(width // GROUP, width), nn.SiLU(), nn.Flatten(),
                                   nn.Linear(width * side * side, 2 * COUNT + 3))  # fmt: skip
 
