@@ -82,7 +82,7 @@ weights: setup
 builtin: setup
 	$(RUN_PYTHON) recipes.renders --set faces --out runs/renders/poses
 	$(RUN_PYTHON) recipes.renders --set faces --heads 8000 --size 128 --out runs/renders/faces
-	$(RUN_PYTHON) recipes.renders --set people --heads 4500 --out runs/renders/people
+	$(RUN_PYTHON) recipes.renders --set people --heads 4500 --size 128 --out runs/renders/people
 	$(RUN_PYTHON) recipes.renders --set wigs --heads 4500 --out runs/renders/wigs
 	$(RUN_PYTHON) recipes.pose --renders runs/renders/poses
 	$(RUN_PYTHON) recipes.generator_data --out runs/renders/pairs

@@ -107,8 +107,9 @@ INNER = (0.28, 0.92, 0.18, 0.82)  # from the forehead to the chin: all that says
 class Embedder(nn.Module):
     """An FFHQ-aligned crop (N, 3, H, W) in [-1, 1], H, W >= 32, -> (N, dimensions) of unit length; differentiable.
 
-    The network sees the part of the crop that `window` names, resized to `input_size`. `title` says in reports what
-    it is; where `needs_points` is set, it sees a face better when told where its five points are.
+    The network sees the part of the crop that `window` names, resized to `input_size`; its body makes
+    the side smaller by `reduction` (16 or 32). `title` says in reports what it is; where `needs_points` is set, it sees
+    a face better when told where its five points are.
     """
 
     title = "own embedder"
@@ -126,7 +127,8 @@ class Embedder(nn.Module):
     ) -> None:
         super().__init__()
         top, bottom, left, right = window
-        assert reduction % 16 == 0 and input_size % reduction == 0 and 0 <= top < bottom <= 1 and 0 <= left < right <= 1
+        assert reduction in (16, 32) and input_size % reduction == 0
+        assert 0 <= top < bottom <= 1 and 0 <= left < right <= 1
         self.input_size, self.dimensions, self.window = input_size, dimensions, tuple(window)
         # Embedder(**config) builds this network again
         self.config = {"body": body, "widths": list(widths), "depths": list(depths), "dimensions": dimensions,

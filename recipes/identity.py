@@ -1,10 +1,10 @@
 """Makes the built-in embedders: renders and samples in, one network of `data/weights/` out.
 
-    python -m recipes.renders --set people --out runs/renders/people    # 0.04 s per render and core
+    python -m recipes.renders --set people --heads 4500 --size 128 --out runs/renders/people    # 0.06 s each and core
     python -m recipes.generated_people --out runs/renders/generated-people
     python -m recipes.identity --kind embedder                          # who it is; only ever scores
     python -m recipes.identity --kind embedder-loss                     # who it is; for losses
-    python -m recipes.renders --set wigs --out runs/renders/wigs
+    python -m recipes.renders --set wigs --heads 4500 --out runs/renders/wigs
     python -m recipes.identity --kind hair                              # which hair it wears; for losses
     python -m recipes.generated_people --same hair --out runs/renders/generated-hairs
     python -m recipes.identity --kind hair-scorer                       # which hair it wears; only ever scores
@@ -16,12 +16,13 @@ face alone; so does the descriptor that scores hair. Classes are persons or hair
 what a class is, which only renders and latents can tell: of a person the factors that it was drawn from, of a hairstyle
 how it looks on a mannequin (what a factor does to hair depends on its style, so that most of them cannot be read from a
 picture at all), of one of the generator's, which has eleven cuts, its cut and its factors. Then ArcFace's loss (Deng,
-Guo, Xue, Zafeiriou, CVPR 2019, eq. 3) makes of them an angle that tells classes apart.
+Guo, Xue, Zafeiriou, CVPR 2019, eq. 3) makes of them an angle that tells classes apart. The direction of a class is
+itself made of its facts, plus a deviation: a class has a dozen pictures, too few to find its place among ten thousand,
+but what they teach about facts serves all classes.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,6 +39,7 @@ from data.shards import read_attrs, shard_path
 from data.weights import WEIGHTS
 from faces.identity import INNER, WHOLE, Embedder, new_embedder
 from recipes import augment
+from recipes.arcface import ArcFace
 from recipes.factors import LIVE, head, unit_factors
 from recipes.figures import embeddings, retrieval_figures
 from recipes.generated_people import class_latents, load_people
@@ -51,7 +53,6 @@ LIVE_HAIR = tuple(name.removeprefix("hair.") for name in LIVE if name.startswith
 COLOURS = ("lightness", "hue", "grey", "dye", "roots")  # factors of hair that mean the same in every style
 LOOKS, LOOK_SIDE = 64, 16
 COARSE = 64  # px: of the pictures that the generator makes
-DEVIATION = 0.2  # length of what is a class's own in its direction, at first
 SOME = 8192  # pictures that tell which dimensions lead
 ANGLES_FROM, ANGLES_TO = 0.4, 0.7  # progress between which the weight of ArcFace's loss rises from 0 to 1
 
@@ -74,52 +75,11 @@ class Kind:
 
 
 KINDS = {
-    "embedder": Kind("residual", INNER, "person", slice(0, None, 2), 11, 6000),
+    "embedder": Kind("residual", INNER, "person", slice(0, None, 2), 11, 7000),
     "embedder-loss": Kind("depthwise", INNER, "person", slice(1, None, 2), 22, 3000),
     "hair": Kind("residual", WHOLE, "hair", slice(None), 33, 4500, "looks", sees_generated=False, colours=0.05),
-    "hair-scorer": Kind("wide", WHOLE, "hair", slice(None), 44, 9000, "looks", colours=0.05, dimensions=64),
+    "hair-scorer": Kind("wide", WHOLE, "hair", slice(None), 44, 10000, "looks", colours=0.05, dimensions=64),
 }
-
-
-class ArcFace(nn.Module):
-    """Additive angular margin loss, eq. 3: -log softmax of s cos(angle), the true class's angle widened by m.
-
-    `weight` (C, D): one direction per class. With `facts` (C, F) of the classes it is a deviation from what a small
-    network makes of the facts: what is learned of one class then serves all that are like it, and a class need not
-    have been seen for its direction to be known. Where angle + m passes pi the cosine would turn back up; there it is
-    replaced by cos(angle) - m sin(m), which goes on falling (as in the authors' code).
-    """
-
-    facts: Tensor
-
-    def __init__(
-        self, classes: int, dimensions: int, scale: float = 24.0, margin: float = 0.35, facts: Tensor | None = None
-    ) -> None:
-        super().__init__()
-        self.scale, self.margin = scale, margin
-        self.weight = nn.Parameter(torch.randn(classes, dimensions) / math.sqrt(dimensions))
-        self.made: nn.Module | None = None
-        if facts is not None:
-            self.register_buffer("facts", facts, persistent=False)
-            self.made = nn.Sequential(nn.Linear(facts.shape[1], 256), nn.SiLU(), nn.Linear(256, dimensions))
-            self.weight.data *= DEVIATION
-
-    def directions(self) -> Tensor:
-        """(C, D) of unit length."""
-        return F.normalize(self.weight if self.made is None else self.made(self.facts) + self.weight, dim=1)
-
-    def logits(self, vectors: Tensor, classes: Tensor, margin: float) -> Tensor:
-        """(N, D) of unit length, (N,) int64 -> (N, C) scaled cosines, the true classes' with the margin."""
-        cosine = (vectors @ self.directions().T).clamp(-1 + 1e-6, 1 - 1e-6)
-        own = cosine.gather(1, classes[:, None])
-        widened = own * math.cos(margin) - (1 - own**2).sqrt() * math.sin(margin)  # cos(angle + m)
-        falling = own - margin * math.sin(margin)
-        widened = torch.where(own > -math.cos(margin), widened, falling)
-        return self.scale * cosine.scatter(1, classes[:, None], widened)
-
-    def forward(self, vectors: Tensor, classes: Tensor) -> Tensor:
-        """Mean loss of (N, D) of unit length and their classes (N,) int64."""
-        return F.cross_entropy(self.logits(vectors, classes, self.margin), classes)
 
 
 def factors_of(persons: Iterable[Identity]) -> Tensor:

@@ -1,6 +1,5 @@
-"""ArcFace's loss, and the embedders' recipe from end to end on a toy budget."""
+"""The embedders' recipe from end to end on a toy budget."""
 
-import math
 import subprocess
 import sys
 
@@ -19,7 +18,7 @@ from recipes.generated_people import main as generate_people
 from recipes.identity import (
     KINDS,
     LIVE_HAIR,
-    ArcFace,
+    changed,
     generated,
     leading,
     looks_of,
@@ -60,34 +59,20 @@ def hairs(tmp_path_factory):
     return folder
 
 
-def test_the_loss_is_equation_3():
-    torch.manual_seed(0)
-    head = ArcFace(classes=5, dimensions=8, scale=16.0, margin=0.4)
-    vectors, classes = F.normalize(torch.randn(6, 8)), torch.tensor([0, 1, 2, 3, 4, 0])
-    angles = torch.acos(vectors @ F.normalize(head.weight).T)
-    terms = []
-    for row, k in enumerate(classes):
-        own = torch.exp(16 * torch.cos(angles[row, k] + 0.4))
-        others = sum(torch.exp(16 * torch.cos(angles[row, j])) for j in range(5) if j != k)
-        terms.append(-torch.log(own / (own + others)))
-    assert torch.allclose(head(vectors, classes), torch.stack(terms).mean(), atol=1e-4)
+def test_pictures_of_another_size_are_enlarged_and_those_of_the_same_left_alone(people):
+    small = generated(KINDS["embedder"], people)[0]
+    large = small.of_side(128)
+    assert small.of_side(64) is small and large.images.shape == (len(small.images), 128, 128, 3)
+    halves = large.images.reshape(-1, 64, 2, 64, 2, 3).mean((2, 4))
+    assert np.abs(halves - small.images).mean() < 6
+    assert np.array_equal(large.which, small.which) and large.facts is small.facts
 
 
-def test_the_widened_cosine_falls_with_the_angle_everywhere():
-    head = ArcFace(classes=2, dimensions=2, scale=1.0)
-    head.weight.data = torch.eye(2)
-    angles = torch.linspace(0.001, math.pi - 0.001, 200)
-    vectors = torch.stack([angles.cos(), angles.sin()], 1)
-    widened = head.logits(vectors, torch.zeros(200, dtype=torch.int64), margin=0.5)[:, 0]
-    assert (widened.diff() < 0).all()
-
-
-def test_without_margin_the_loss_is_the_cosine_softmax():
-    head = ArcFace(classes=4, dimensions=8, scale=8.0)
-    vectors, classes = F.normalize(torch.randn(5, 8)), torch.tensor([0, 1, 2, 3, 1])
-    expected = F.cross_entropy(8 * vectors @ F.normalize(head.weight).T, classes)
-    assert torch.allclose(F.cross_entropy(head.logits(vectors, classes, 0.0), classes), expected, atol=1e-5)
-    assert head(vectors, classes) > expected
+def test_a_share_of_large_pictures_is_seen_as_coarsely_as_the_generator_draws():
+    fine = (torch.arange(128) % 2 * 2.0 - 1).expand(40, 3, 128, 128)  # stripes of one pixel, which 64 px cannot hold
+    seen = changed(fine, torch.Generator().manual_seed(0)).std((1, 2, 3))
+    small = changed(fine[..., :64, :64], torch.Generator().manual_seed(0)).std((1, 2, 3))
+    assert (seen < 0.35).float().mean() - (small < 0.35).float().mean() > 0.15
 
 
 @pytest.mark.parametrize("kind", ["embedder-loss", "hair", "hair-scorer"])
