@@ -126,12 +126,12 @@ def standardised(table: Tensor) -> Tensor:
 def changed(x: Tensor, g: Generator, colours: float = 0.12) -> Tensor:
     """One batch (N, 3, S, S) as if taken by many cameras; mildly, as tones and the smallest shapes tell people apart.
 
-    A share is halved in size and enlarged again: what is larger than 64 px shall be recognised at 64 px, too.
+    A share is made COARSE and enlarged again: what is seen at more pixels shall be recognised at these, too.
 
     Nothing is mirrored: a parting, a mole and a lopsided smile have their side.
     """
     x, _ = augment.placed(x, None, g, zoom=0.05, shift=0.02, turn=5, mirror=False)
-    coarse = enlarged(F.avg_pool2d(x, 2), x.shape[-1]) if x.shape[-1] > COARSE else x
+    coarse = enlarged(F.adaptive_avg_pool2d(x, COARSE), x.shape[-1]) if x.shape[-1] > COARSE else x
     x = torch.where(augment.chosen(len(x), 0.3, g)[:, None, None, None], coarse, x)
     x = augment.recoloured(augment.defocused(x, g, share=0.2), g, strength=colours, grey=0.0)
     x, _ = augment.occluded(x, None, g, share=0.1)
