@@ -75,12 +75,13 @@ def hair_colour(hair: Hair) -> Tensor:
 
 
 def streak_colour(hair: Hair) -> Tensor:
-    """(3,) linear second colour of hair: deep lowlights (`streak` 0), then lighter shades, from 0.9 on a vivid dye."""
+    """(3,) linear second colour: below `streak` 0.3 darker than the natural one, up to 0.9 lighter, then a vivid dye."""
     if hair.streak > 0.9:
         return hsl((hair.hue + 0.5 * hair.lightness) % 1.0 * 0.999, 0.7, 0.45)
-    shift = mix(-0.3, 0.0, hair.streak / 0.3) if hair.streak < 0.3 else mix(0.25, 0.6, (hair.streak - 0.3) / 0.6)
-    natural = replace(hair, lightness=min(1.0, max(0.0, hair.lightness + shift)), grey=0.6 * hair.grey, dye=0.0)
-    return hair_colour(natural)
+    natural = hair_colour(replace(hair, dye=0.0))
+    if hair.streak < 0.3:
+        return (natural * mix(0.3, 0.65, hair.streak / 0.3)).clamp_min(0.008)
+    return mix(natural, torch.tensor(HAIR[-1]), mix(0.25, 0.8, (hair.streak - 0.3) / 0.6))
 
 
 def brow_colour(identity: Identity) -> Tensor:

@@ -78,8 +78,9 @@ class Expression:
 class Hair:
     """Scalp hair. `style` runs over the table in synth.heads.styles; `dye` above 0.5 replaces the natural colour.
 
-    `highlights` is the share of locks in a second colour, `ombre` how far that has come up from the tips, and `streak`
-    which it is: darker than the first, lighter, or dyed. `hairline` and `peak` are neutral at 0.5.
+    `highlights` is about the share of locks in a second colour, `ombre` how far that has come up from the tips, and
+    `streak` which it is: darker than the natural one below 0.3, lighter up to 0.9, a vivid dye above. `hairline` and
+    `peak` are neutral at 0.5.
     """
 
     style: float = 0.5

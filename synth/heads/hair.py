@@ -25,7 +25,7 @@ class Tone:
 
     first: Tensor
     second: Tensor
-    share: float = 0.0  # of locks in the second colour
+    share: float = 0.0  # of locks in the second colour, about: less when it is small
     ombre: float = 0.0  # share of the length, from the tips up, in the second colour
     tip: float = 0.1  # how much lighter the tips are
     root: float = 0.0  # how much darker the roots are
@@ -156,7 +156,8 @@ def strands(
     phase = 3.1 * family[:, 1:2] + 0.5 * own[..., 1]
     turns = (cut.turns if cut else 1.0) * (1 + 0.2 * family[:, 2:]).expand(g, children) * 6.283
     rank = 0.5 + 0.5 * torch.erf(family[:, 2:] / 1.4142)  # even between 0 and 1
-    streak = smooth(1.16 * tone.share, 1.16 * tone.share - 0.16, rank).expand(g, children)
+    edge = 1.16 * tone.share  # soft, 0.16 wide: no lock has a share of 0, all have one of 1
+    streak = smooth(edge, edge - 0.16, rank).expand(g, children)
     s = torch.linspace(0, 1, n)[:, None]
     gather = (1 - (cut.clump if cut else 0.2) * s) * smooth(-0.5, 0.25, s)
     nodes = guides[:, None] + offset[:, :, None] * gather
@@ -192,7 +193,7 @@ def coloured(strand: Strands, column: Tensor, along: Tensor) -> Tensor:
     tone = strand.tone
     streak = strand.streak.index_select(0, column) * smooth(0.0, 0.2, along)
     if tone.ombre > 0:
-        middle = 1.15 * (1 - tone.ombre)
+        middle = 1.15 * (1 - tone.ombre)  # of a soft edge, 0.15 to both sides: nothing at 0
         end = strand.end.index_select(0, column)
         streak = torch.maximum(streak, smooth(middle - 0.15, middle + 0.15, along / end.clamp_min(0.05)))
     shade = 1 + 0.17 * strand.tint.index_select(0, column) + tone.tip * (along - 0.3)

@@ -94,7 +94,8 @@ def _scalp_hair(a: Anatomy, cut: Cut, hair: Hair, coarse: Surface, tone: Tone, m
     roots, _ = place(coarse, grown * (grown > 0.3) * (1 + (0.6 + 0.9 * cut.fringe) * front), count, g)
     guides, length = grow(roots, cut, a, g)
     children = min(MOST_CHILDREN, max(3, round(cut.children * many)))
-    loose = replace(tone, tip=0.25, root=0.25 + 0.35 * hair.roots)
+    tips = cut.up > 0 or not (cut.bun or cut.tail)  # of loose hair; those of hair that is all gathered are in the knot
+    loose = replace(tone, ombre=tone.ombre if tips else 0.0, tip=0.25, root=0.25 + 0.35 * hair.roots)
     tied = replace(tone, tip=-0.1, root=0.2)
     out = [strands(guides, length, children, g, loose, LABEL["hair"], spread=cut.spread, cut=cut)]
     g = stream(hair.noise, 4)

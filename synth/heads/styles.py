@@ -178,7 +178,7 @@ class Cut:
     part_x: float
     wave: float
     hairline: float  # cm that the hairline is higher
-    peak: float  # cm that it comes down in the middle
+    peak: float  # cm that it comes down in the middle, and half as many that it goes up beside it
 
     @property
     def side(self) -> float:

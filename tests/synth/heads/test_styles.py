@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from synth.heads import STYLES, Hair, Head, render, render_poses, style_name
+from synth.heads.appearance import hair_colour, streak_colour
 from synth.heads.styles import haircut
 from synth.heads.updo import gathered
 
@@ -111,6 +112,20 @@ def test_an_ombre_begins_at_the_tips():
     second, _ = brightness(coloured("long", ombre=0.5, streak=0.8))
     gain = np.where(hair, second - plain, np.nan)
     assert np.nanmean(gain[54:]) > 4 * max(1.0, np.nanmean(gain[:14]))
+
+
+def test_the_tips_of_gathered_hair_are_those_of_its_tails():
+    """The hair on the skull of braids ends in them: no tips, and no ombre, above the ties."""
+    plain, second = (render(coloured("braids", **c), 64) for c in ({}, {"ombre": 0.5, "streak": 0.8}))
+    gain = np.where(plain.hair > 0.99, second.image.mean(-1) - plain.image.mean(-1), np.nan)
+    assert np.abs(gain[:30][np.isfinite(gain[:30])]).max() < 2 and np.nanmean(gain[52:]) > 10
+
+
+@pytest.mark.parametrize("hair", [{"grey": 1.0, "lightness": 0.1}, {"lightness": 0.5}, {"dye": 1.0, "hue": 0.7}])
+def test_streaks_are_darker_and_then_lighter_than_the_natural_colour(hair):
+    natural = hair_colour(Hair(**{**hair, "dye": 0.0})).mean()
+    shades = [streak_colour(Hair(**hair, streak=streak)).mean() for streak in (0.0, 0.29, 0.31, 0.9)]
+    assert shades[0] < 0.9 * shades[1] < natural and natural * 1.1 < shades[2] < 0.9 * shades[3]
 
 
 def test_hairlines_are_low_or_high_and_come_to_a_peak():
