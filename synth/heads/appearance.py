@@ -75,7 +75,7 @@ def hair_colour(hair: Hair) -> Tensor:
 
 
 def streak_colour(hair: Hair) -> Tensor:
-    """(3,) linear second colour: below `streak` 0.3 darker than the natural one, up to 0.9 lighter, then a vivid dye."""
+    """(3,) linear second colour: darker than the natural one below `streak` 0.3, lighter up to 0.9, a dye above."""
     if hair.streak > 0.9:
         return hsl((hair.hue + 0.5 * hair.lightness) % 1.0 * 0.999, 0.7, 0.45)
     natural = hair_colour(replace(hair, dye=0.0))
