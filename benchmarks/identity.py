@@ -39,14 +39,18 @@ NETWORKS = {"builtin": "person", "builtin-loss": "person", "builtin-hair": "hair
 
 
 def fresh_people(heads: int, size: int = SIZE) -> dict[str, np.ndarray]:
-    """`heads` persons x 4 hairstyles: image (N, S, S, 3) uint8, person, hair (N,) int64, shows (N,) bool: the hair."""
+    """`heads` persons x 4 hairstyles: image (N, S, S, 3) uint8, person and hair (N,) int64, shows (N,) bool.
+
+    `shows`: whether any hair is to be seen, that is, the head is not bald and wears no hat.
+    """
     plan = Plan("people", heads, WIGS, poses=1, size=size, first=FIRST, shard_size=PER_TASK)
     with Workers(min(cores(), plan.shards), "a rendering process") as pool:
-        parts = list(pool.in_order(_rendered, [(plan, shard) for shard in range(plan.shards)]))
+        parts = list(pool.in_order(rendered, [(plan, shard) for shard in range(plan.shards)]))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _rendered(task: tuple[Plan, int]) -> dict[str, np.ndarray]:
+def rendered(task: tuple[Plan, int]) -> dict[str, np.ndarray]:
+    """One shard of a plan."""
     plan, shard = task
     rows = list(plan.renders(shard))
     drawn = [plan.head(number)[0] for _, number, *_ in rows]
@@ -59,7 +63,7 @@ def _rendered(task: tuple[Plan, int]) -> dict[str, np.ndarray]:
 
 
 def halved(images: np.ndarray) -> np.ndarray:
-    """(N, S, S, 3) uint8 -> (N, S / 2, S / 2, 3) uint8: means of 2 x 2 pixels, which is the render of that size."""
+    """(N, S, S, 3) uint8 -> (N, S / 2, S / 2, 3) uint8: means of 2 x 2 pixels."""
     count, side = images.shape[:2]
     blocks = images.reshape(count, side // 2, 2, side // 2, 2, 3)
     return blocks.mean((2, 4), dtype=np.float32).round().astype(np.uint8)

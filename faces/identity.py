@@ -69,7 +69,7 @@ class Depthwise(nn.Module):
 
 
 def residual_body(widths: tuple[int, ...], depths: tuple[int, ...], reduction: int) -> nn.Sequential:
-    """(N, 3, S, S) -> (N, widths[-1], S/reduction, S/reduction): a stem, then stages that each halve the side."""
+    """(N, 3, S, S) -> (N, widths[-1], S/reduction, S/reduction) for four widths: a stem, then halving stages."""
     stride = reduction // 8
     layers: list[nn.Module] = [nn.Conv2d(3, widths[0], 2 * stride - 1, stride, stride - 1, bias=False)]
     fan_in = widths[0]
@@ -81,7 +81,7 @@ def residual_body(widths: tuple[int, ...], depths: tuple[int, ...], reduction: i
 
 
 def depthwise_body(widths: tuple[int, ...], depths: tuple[int, ...], reduction: int) -> nn.Sequential:
-    """(N, 3, S, S) -> (N, widths[-1], S/reduction, S/reduction): patches, then stages at half the side."""
+    """(N, 3, S, S) -> (N, widths[-1], S/reduction, S/reduction) for three widths: patches, halving stages."""
     patch = reduction // 4
     layers: list[nn.Module] = [nn.Conv2d(3, widths[0], patch, patch), nn.GroupNorm(1, widths[0])]
     fan_in = widths[0]
@@ -107,9 +107,9 @@ INNER = (0.28, 0.92, 0.18, 0.82)  # from the forehead to the chin: all that says
 class Embedder(nn.Module):
     """An FFHQ-aligned crop (N, 3, H, W) in [-1, 1], H, W >= 32, -> (N, dimensions) of unit length; differentiable.
 
-    The network sees the part of the crop that `window` names, resized to `input_size`; its body makes
-    the side smaller by `reduction` (16 or 32). `title` says in reports what it is; where `needs_points` is set, it sees
-    a face better when told where its five points are.
+    The network sees the part of the crop that `window` names, resized to `input_size`; its body makes the side smaller
+    by `reduction` (16 or 32). `title` says in reports what it is; where `needs_points` is set, it sees a face better
+    when told where its five points are.
     """
 
     title = "own embedder"
@@ -127,7 +127,7 @@ class Embedder(nn.Module):
     ) -> None:
         super().__init__()
         top, bottom, left, right = window
-        assert reduction in (16, 32) and input_size % reduction == 0
+        assert reduction in (16, 32) and input_size % reduction == 0 < input_size
         assert 0 <= top < bottom <= 1 and 0 <= left < right <= 1
         self.input_size, self.dimensions, self.window = input_size, dimensions, tuple(window)
         # Embedder(**config) builds this network again

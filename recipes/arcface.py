@@ -8,35 +8,30 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-DEVIATION = 0.2  # length of what is a class's own in its direction, at first
+DEVIATION = 0.2  # length of a class's own part at first; the part that is made of facts is about 2 long
 
 
 class ArcFace(nn.Module):
     """Additive angular margin loss, eq. 3: -log softmax of s cos(angle), the true class's angle widened by m.
 
-    `weight` (C, D): one direction per class. With `facts` (C, F) of the classes it is a deviation from what a small
-    network makes of the facts: what is learned of one class then serves all that are like it, and a class need not
-    have been seen for its direction to be known. Where angle + m passes pi the cosine would turn back up; there it is
-    replaced by cos(angle) - m sin(m), which goes on falling (as in the authors' code).
+    The direction of a class is what a small network makes of its `facts` (C, F), finite and of variance 1, plus a
+    deviation of its own, `weight` (C, D): what is learned of one class serves all that are like it. Where angle + m
+    passes pi the cosine would turn back up; there it is replaced by cos(angle) - m sin(m), which goes on falling (as in
+    the authors' code).
     """
 
     facts: Tensor
 
-    def __init__(
-        self, classes: int, dimensions: int, scale: float = 24.0, margin: float = 0.35, facts: Tensor | None = None
-    ) -> None:
+    def __init__(self, facts: Tensor, dimensions: int, scale: float = 24.0, margin: float = 0.35) -> None:
         super().__init__()
         self.scale, self.margin = scale, margin
-        self.weight = nn.Parameter(torch.randn(classes, dimensions) / math.sqrt(dimensions))
-        self.made: nn.Module | None = None
-        if facts is not None:
-            self.register_buffer("facts", facts, persistent=False)
-            self.made = nn.Sequential(nn.Linear(facts.shape[1], 256), nn.SiLU(), nn.Linear(256, dimensions))
-            self.weight.data *= DEVIATION
+        self.weight = nn.Parameter(torch.randn(len(facts), dimensions) * DEVIATION / math.sqrt(dimensions))
+        self.register_buffer("facts", facts, persistent=False)
+        self.made = nn.Sequential(nn.Linear(facts.shape[1], 256), nn.SiLU(), nn.Linear(256, dimensions))
 
     def directions(self) -> Tensor:
         """(C, D) of unit length."""
-        return F.normalize(self.weight if self.made is None else self.made(self.facts) + self.weight, dim=1)
+        return F.normalize(self.made(self.facts) + self.weight, dim=1)
 
     def logits(self, vectors: Tensor, classes: Tensor, margin: float) -> Tensor:
         """(N, D) of unit length, (N,) int64 -> (N, C) scaled cosines, the true classes' with the margin."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from data.command import run
 from data.images import sheet, write_image
-from synth.heads import LABEL_NAMES, STYLES, Head, Render, render, render_poses
+from synth.heads import LABEL_NAMES, STYLES, Hair, Head, Render, render, render_poses
 
 FIRST = 40_000  # row k of the table is worn by the head of seed FIRST + k
 VIEWS = [(-8.0, 0.0), (34.0, 3.0)]  # yaw, pitch in degrees
@@ -59,7 +59,7 @@ def variations() -> np.ndarray:
     heads = [replace(head, hair=replace(head.hair, lightness=0.35, streak=0.6, recede=0.0)) for head in heads]
     rows = []
     for factors in VARIED.values():
-        worn = [replace(head, hair=replace(head.hair, **factors)).turned(-8) for head in heads]
+        worn = [replace(head, hair=Hair(**vars(head.hair) | factors)).turned(-8) for head in heads]
         rows.append(np.concatenate([render(head, TILE).image for head in worn], axis=1))
     return np.stack(rows)
 

@@ -57,7 +57,7 @@ def test_another_kind_or_a_damaged_config_is_refused(embedder, tmp_path):
     with pytest.raises(ValueError, match="kind parser"):
         load_embedder(path)
     reductions = [{"reduction": wrong} for wrong in (0, -16, 48, 1 << 40, "16")]
-    for wrong in ({"body": "transformer"}, {"dimensions": 64}, {"input_size": 30}, *reductions):
+    for wrong in ({"body": "transformer"}, {"dimensions": 64}, {"input_size": 30}, {"input_size": -64}, *reductions):
         save_network(path, embedder.state_dict(), {"kind": "hair", "architecture": embedder.config | wrong})
         with pytest.raises(ValueError, match="does not fit"):
             load_embedder(path)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,67 +12,21 @@ from torch.nn import functional as F
 from data.weights import load_network
 from faces import load_embedder
 from faces.identity import SIZES, new_embedder
-from recipes import factors
 from recipes.figures import embeddings, retrieval_figures
-from recipes.generated_people import class_latents, load_people
-from recipes.generated_people import main as generate_people
 from recipes.identity import (
     KINDS,
-    LIVE_HAIR,
     changed,
-    generated,
     leading,
-    looks_of,
-    rendered,
-    standardised,
     train_embedder,
 )
 from recipes.renders import Plan, load_set, write_set
 from recipes.training import Schedule
-from synth.heads import FACTOR_NAMES
-
-
-@pytest.fixture(scope="module")
-def renders(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("people")
-    write_set(Plan("people", heads=8, wigs=3, poses=2, size=64, first=0, shard_size=48), folder, workers=1)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def wigs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wigs")
-    write_set(Plan("wigs", heads=8, wigs=1, poses=2, size=32, first=0, shard_size=16), folder, workers=1)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def people(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("generated")
-    generate_people(out=folder, classes=8, views=2, shard_size=4, workers=1)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def hairs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("hairs")
-    generate_people(out=folder, same="hair", classes=8, views=2, shard_size=4, workers=1)
-    return folder
-
-
-def test_pictures_of_another_size_are_enlarged_and_those_of_the_same_left_alone(people):
-    small = generated(KINDS["embedder"], people)[0]
-    large = small.of_side(128)
-    assert small.of_side(64) is small and large.images.shape == (len(small.images), 128, 128, 3)
-    halves = large.images.reshape(-1, 64, 2, 64, 2, 3).mean((2, 4))
-    assert np.abs(halves - small.images).mean() < 6
-    assert np.array_equal(large.which, small.which) and large.facts is small.facts
 
 
 def test_a_share_of_large_pictures_is_seen_as_coarsely_as_the_generator_draws():
     fine = (torch.arange(128) % 2 * 2.0 - 1).expand(40, 3, 128, 128)  # stripes of one pixel, which 64 px cannot hold
-    seen = changed(fine, torch.Generator().manual_seed(0)).std((1, 2, 3))
-    small = changed(fine[..., :64, :64], torch.Generator().manual_seed(0)).std((1, 2, 3))
+    seen = changed(fine, torch.Generator().manual_seed(0), 0.1).std((1, 2, 3))
+    small = changed(fine[..., :64, :64], torch.Generator().manual_seed(0), 0.1).std((1, 2, 3))
     assert (seen < 0.35).float().mean() - (small < 0.35).float().mean() > 0.15
 
 
@@ -111,89 +66,17 @@ def test_the_two_identity_networks_differ_in_architecture_persons_and_seed():
     assert not set(persons[scores.persons]) & set(persons[losses.persons])
 
 
-def test_the_people_of_a_training_are_those_of_its_pictures(renders, wigs, people):
-    plan = Plan("people", heads=8, wigs=3, poses=2, size=64, first=0, shard_size=48)
-    drawn = {person: head.identity for head, person, _ in map(plan.head, range(24))}
-    seen, unseen = rendered(KINDS["embedder"], renders, wigs)
-    data = load_set(renders, "people", ("image", "person"))
-    for image, which in zip(seen.images, seen.which, strict=True):
-        person = data["person"][(data["image"] == image).all((1, 2, 3)).argmax()]
-        assert person % 2 == 0 and seen.facts[which].tolist() == pytest.approx(
-            [getattr(drawn[person], name) for name in FACTOR_NAMES["identity"]]
-        )
-    assert set(unseen[1].tolist()) == {6, 7} and len(unseen[0]) == 12
-
-
-def test_the_generated_people_of_a_training_are_those_of_its_pictures(people):
-    pictures, made = load_people(people)
-    units = factors.unit_factors(class_latents("person", range(8), 1))
-    numbers = []
-    for kind in ("embedder", "embedder-loss"):
-        seen, unseen, _ = generated(KINDS[kind], people)
-        own = []
-        for image, which in zip(seen.images, seen.which, strict=True):
-            own.append(int(pictures["person"][(pictures["image"] == image).all((1, 2, 3)).argmax()]))
-            identity = factors.head(units[own[-1]]).identity
-            assert seen.facts[which].tolist() == pytest.approx([getattr(identity, n) for n in FACTOR_NAMES["identity"]])
-        assert set(unseen[1].tolist()) == {6, 7}
-        numbers.append(set(own))
-    assert made["persons"] == 8 and numbers == [{0, 2, 4}, {1, 3, 5}]
-
-
-def test_renders_and_samples_are_classes_beside_each_other(renders, wigs, people):
-    seen, more = rendered(KINDS["embedder"], renders, wigs)[0], generated(KINDS["embedder"], people)[0]
-    both = seen.beside(more, same_facts=True)
-    assert len(both.facts) == len(seen.facts) + 3 and np.unique(both.which).tolist() == list(range(len(both.facts)))
-
-
-def test_hairs_of_renders_and_of_samples_know_their_own_facts(renders, wigs, hairs):
-    kind = KINDS["hair-scorer"]
-    seen, (more, unseen, made) = rendered(kind, renders, wigs)[0], generated(kind, hairs)
-    both = seen.beside(more, same_facts=False)
-    known, own = both.facts.isfinite(), seen.facts.shape[1]
-    assert known[: len(seen.facts), :own].all() and not known[: len(seen.facts), own:].any()
-    assert known[len(seen.facts) :, own:].all() and not known[len(seen.facts) :, :own].any()
-    assert made["hairs"] == 8 and set(unseen[1].tolist()) == {6, 7} and len(more.images) == 12
-    pictures, _ = load_people(hairs, "hair")
-    units = factors.unit_factors(class_latents("hair", range(8), 1))
-    for image, which in zip(more.images, more.which, strict=True):
-        number = int(pictures["hair"][(pictures["image"] == image).all((1, 2, 3)).argmax()])
-        lightness = factors.head(units[number]).hair.lightness
-        assert more.facts[which, -len(LIVE_HAIR) + LIVE_HAIR.index("lightness")].item() == pytest.approx(lightness)
-
-
-def test_facts_that_are_not_known_stay_so_and_do_not_count():
-    table = standardised(torch.tensor([[1.0, torch.nan], [3.0, 2.0], [torch.nan, 4.0]]))
-    assert table.isnan().tolist() == [[False, True], [False, False], [True, False]]
-    assert table[:2, 0].tolist() == pytest.approx([-1, 1]) and table[1:, 1].tolist() == pytest.approx([-1, 1])
-
-
-def test_facts_are_standardised_and_what_never_changes_stays_nought():
-    table = standardised(torch.tensor([[1.0, 5.0, 0.0], [3.0, 5.0, 1.0], [5.0, 5.0, 5.0]]))
-    assert table.mean(0).abs().max() < 1e-6 and table.std(0, correction=0).tolist() == pytest.approx([1, 0, 1])
-
-
 def test_generated_people_of_another_size_are_refused(wigs, people, tmp_path):
     write_set(Plan("people", heads=4, wigs=1, poses=2, size=32, first=0, shard_size=8), tmp_path, workers=1)
     with pytest.raises(ValueError, match="32 px.*64"):
         train_embedder(KINDS["embedder"], tmp_path, wigs, people, tmp_path, Schedule(1, 2, 1e-3, 0))
 
 
-def test_looks_are_those_of_the_hairstyles_that_people_wear(renders, wigs):
-    looks = looks_of(np.arange(8), wigs).numpy()
-    assert np.isfinite(looks).all()
-    assert np.array_equal(looks_of(np.array([3, 5]), wigs).numpy(), looks[[3, 5]])
-    plan = Plan("people", heads=8, wigs=3, poses=2, size=32, first=0, shard_size=48)
-    lightness = np.empty(8)
-    for number in range(24):
-        head, _, hair = plan.head(number)
-        lightness[hair] = head.hair.lightness
-    assert max(abs(np.corrcoef(lightness, column)[0, 1]) for column in looks.T if column.std() > 0) > 0.9999
-
-
-def test_fewer_wigs_than_hairstyles_are_refused(renders, wigs):
-    with pytest.raises(ValueError, match="hairstyles"):
-        looks_of(np.arange(9), wigs)
+def test_a_state_of_other_settings_is_refused(renders, wigs, people, tmp_path):
+    schedule, kind = Schedule(1, 2, 1e-3, 0), KINDS["hair"]
+    train_embedder(kind, renders, wigs, people, tmp_path, schedule)
+    with pytest.raises(ValueError, match="another training"):
+        train_embedder(replace(kind, colours=0.3), renders, wigs, people, tmp_path, schedule)
 
 
 def test_a_training_brings_renders_of_one_class_together(renders, wigs, tmp_path):
