@@ -95,7 +95,7 @@ class Classes:
         return replace(self, images=images)
 
     def beside(self, other: Classes, same_facts: bool) -> Classes:
-        """Both, as classes beside each other, at this one's size; unless their facts are the same, each knows its own."""
+        """Both, as classes beside each other, at this one's size; unless they know the same facts, each knows its own."""
         mine, others = self.facts, other.facts
         if not same_facts:
             blank = (
@@ -104,7 +104,8 @@ class Classes:
             )
             mine, others = torch.cat([mine, blank[0]], 1), torch.cat([blank[1], others], 1)
         which = np.concatenate([self.which, len(mine) + other.which])
-        return Classes(np.concatenate([self.images, other.of_side(self.images.shape[1]).images]), which, torch.cat([mine, others]))
+        images = np.concatenate([self.images, other.of_side(self.images.shape[1]).images])
+        return Classes(images, which, torch.cat([mine, others]))
 
 
 def known_of(names: np.ndarray, folder: Path) -> np.ndarray:
