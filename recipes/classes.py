@@ -95,7 +95,7 @@ class Classes:
         return replace(self, images=images)
 
     def beside(self, other: Classes, same_facts: bool) -> Classes:
-        """Both, as classes beside each other, at this one's size; unless they know the same facts, each knows its own."""
+        """Both, as classes beside each other, at this one's size; without the same facts, each knows its own."""
         mine, others = self.facts, other.facts
         if not same_facts:
             blank = (
