@@ -81,7 +81,9 @@ def streak_colour(hair: Hair) -> Tensor:
     natural = hair_colour(replace(hair, dye=0.0))
     if hair.streak < 0.3:
         return (natural * mix(0.3, 0.65, hair.streak / 0.3)).clamp_min(0.008)
-    return mix(natural, torch.tensor(HAIR[-1]), mix(0.25, 0.8, (hair.streak - 0.3) / 0.6))
+    t = (hair.streak - 0.3) / 0.6
+    lighter = hair_colour(replace(hair, lightness=min(1.0, hair.lightness + mix(0.25, 0.6, t)), grey=0.0, dye=0.0))
+    return torch.maximum(lighter, natural * mix(1.2, 1.6, t)).clamp_max(0.95)
 
 
 def brow_colour(identity: Identity) -> Tensor:
