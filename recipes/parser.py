@@ -3,6 +3,7 @@
     python -m recipes.renders --set faces --heads 8000 --size 128 --out runs/renders/faces  # 0.08 s per render and core
     python -m recipes.generated --out runs/renders/generated                               # 0.08 s per picture and core
     python -m recipes.parser                                                               # an hour of one core
+    python -m recipes.parser --start-from builtin --steps 1200 --rate 0.001                # on other renders: minutes
 
 It learns from renders, and from pictures of the built-in generator, whose handwriting renders do not show: a parser
 of renders alone took its smooth hair for a hat in a fifth of the pictures. Most are changed heavily (recipes.augment),
@@ -23,8 +24,9 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from data.command import run
+from data.files import sha256
 from data.shards import read_attrs, shard_path
-from data.weights import WEIGHTS
+from data.weights import WEIGHTS, load_network, resolve
 from faces.labels import CLASSES, LABEL
 from faces.parsing import Parser
 from recipes import augment
@@ -70,8 +72,13 @@ def parsing_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     return entropy + 1 - overlap
 
 
-def train_parser(renders: Path, generated: Path, folder: Path, schedule: Schedule) -> tuple[Parser, dict[str, Any]]:
-    """A trained parser and the record of its making; the training's state lies in `folder`."""
+def train_parser(
+    renders: Path, generated: Path, folder: Path, schedule: Schedule, start: Path | None = None
+) -> tuple[Parser, dict[str, Any]]:
+    """A trained parser and the record of its making; the training's state lies in `folder`.
+
+    start: a parser to go on from, whose own making the record then tells, too.
+    """
     sources = {"renders": load_set(renders, "faces", ("image", "labels"))}
     sources["generated"], made = load_generated(generated)
     sizes = {name: data["image"].shape[1] for name, data in sources.items()}
@@ -83,6 +90,9 @@ def train_parser(renders: Path, generated: Path, folder: Path, schedule: Schedul
     first = torch.tensor([0, training["renders"]])  # of each source's rows
     torch.manual_seed(schedule.seed)
     parser = Parser(input_size=sizes["renders"]).to(memory_format=torch.channels_last)
+    begun: dict[str, Any] = {}
+    if start is not None:
+        begun["start"] = {**go_on_from(parser, start), "sha256": sha256(start)}
     weights = class_weights(taught["labels"])
 
     def loss_of(g: Generator, progress: float) -> Tensor:
@@ -95,13 +105,24 @@ def train_parser(renders: Path, generated: Path, folder: Path, schedule: Schedul
         return parsing_loss(logits.float(), target, weights)
 
     record: dict[str, Any] = {"seed": schedule.seed, "batch": schedule.batch, "rate": schedule.rate,
-                              "renders": read_attrs(shard_path(renders, 0)), "generated": made}  # fmt: skip
+                              "renders": read_attrs(shard_path(renders, 0)), "generated": made, **begun}  # fmt: skip
     record |= train(parser, schedule, loss_of, folder / "state.pt", {**record, "steps": schedule.steps})
     for name, data in sources.items():
         rest = slice(min(training[name], len(data["image"]) - 1), None)
         counts = confusion(parser.labels, data["image"][rest], data["labels"][rest])
         record["held_out" if name == "renders" else "held_out_generated"] = parsing_figures(counts)
     return parser, record
+
+
+def go_on_from(parser: Parser, start: Path) -> dict[str, Any]:
+    """Gives a parser the weights of the file `start`, one of its own kind; the record of that one's making."""
+    tensors, config = load_network(start)
+    if config["kind"] != "parser" or config["architecture"] != parser.config:
+        raise ValueError(
+            f"--start-from {start} is no parser of {parser.input_size} px: give one, or renders of its size"
+        )
+    parser.load_state_dict(tensors)
+    return config["recipe"]
 
 
 def main(
@@ -115,6 +136,7 @@ def main(
     rate: float = 3e-3,
     seed: int = 0,
     minutes: float | None = None,
+    start_from: str | None = None,
 ) -> None:
     """Trains the face parser on renders; the same command again resumes.
 
@@ -128,10 +150,12 @@ def main(
         rate: peak learning rate
         seed: of the first weights and of everything drawn
         minutes: end the schedule after so much time, even with steps left (none: not)
+        start_from: "builtin" or a .safetensors parser of this recipe to go on from (none: from nothing)
     """
     schedule = Schedule(steps, batch, rate, seed, minutes)
     check_network_name(out)
-    parser, record = train_parser(renders, generated, state, schedule)
+    start = None if start_from is None else resolve(start_from, "parser")
+    parser, record = train_parser(renders, generated, state, schedule, start)
     keep(parser, "parser", out, record, "recipes.parser", "renders")
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from data.weights import load_network
+from data.files import sha256
+from data.weights import builtin, load_network
 from faces import load_parser
 from faces.labels import LABEL
 from recipes.figures import confusion, parsing_figures
@@ -46,6 +47,20 @@ def test_a_training_learns_its_renders(heads, generated, tmp_path):
     figures = parsing_figures(confusion(parser.labels, data["image"], data["labels"]))
     assert figures["pixel_accuracy"] > 0.5, figures
     assert record["loss"] < 4.5
+
+
+def test_a_training_goes_on_from_a_parser_and_tells_its_making(train_twice, heads, generated, tmp_path):
+    first, _ = train_twice("parser", f"--generated={generated}", renders=heads)
+    schedule = Schedule(steps=1, batch=2, rate=1e-9, seed=5)
+    parser, record = train_parser(heads, generated, tmp_path / "second", schedule, start=first)
+    tensors, config = load_network(first)
+    assert record["start"] == config["recipe"] | {"sha256": sha256(first)}
+    assert all(torch.allclose(tensor, tensors[name], atol=1e-5) for name, tensor in parser.state_dict().items())
+
+
+def test_going_on_from_a_parser_of_another_size_is_refused(heads, generated, tmp_path):
+    with pytest.raises(ValueError, match="no parser of 64 px"):
+        train_parser(heads, generated, tmp_path, Schedule(1, 2, 1e-3, 0), start=builtin("parser"))
 
 
 def test_pictures_of_two_sizes_are_refused(faces, generated, tmp_path):
