@@ -102,14 +102,14 @@ def main(*, heads: int = 400, photos: Path = PHOTOS, out: Path = Path("runs/benc
     """
     networks = {name: load_embedder(name, device="cpu") for name in NETWORKS}
     people, samples = fresh_people(heads), {same: generated(same, heads) for same in SAME}
+    sizes, shown = (people["image"], halved(people["image"])), seen_twice(people["hair"], people["shows"])
     figures: dict[str, dict[str, float]] = {}
     for name, column in NETWORKS.items():
-        for pictures in (people["image"], halved(people["image"])):
+        for pictures in sizes:
             where = f"{name} on renders of {pictures.shape[1]} px"
             vectors = embeddings(networks[name], pictures)
             figures[where] = retrieval_figures(vectors, people[column])
             if column == "hair":
-                shown = seen_twice(people["hair"], people["shows"])
                 figures[f"{where} that show hair"] = retrieval_figures(vectors[shown], people["hair"][shown])
         images, which = samples[column]
         figures[f"{name} on generated {column}s"] = retrieval_figures(embeddings(networks[name], images), which)
