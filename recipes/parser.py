@@ -90,9 +90,6 @@ def train_parser(
     first = torch.tensor([0, training["renders"]])  # of each source's rows
     torch.manual_seed(schedule.seed)
     parser = Parser(input_size=sizes["renders"]).to(memory_format=torch.channels_last)
-    begun: dict[str, Any] = {}
-    if start is not None:
-        begun["start"] = {**go_on_from(parser, start), "sha256": sha256(start)}
     weights = class_weights(taught["labels"])
 
     def loss_of(g: Generator, progress: float) -> Tensor:
@@ -105,7 +102,9 @@ def train_parser(
         return parsing_loss(logits.float(), target, weights)
 
     record: dict[str, Any] = {"seed": schedule.seed, "batch": schedule.batch, "rate": schedule.rate,
-                              "renders": read_attrs(shard_path(renders, 0)), "generated": made, **begun}  # fmt: skip
+                              "renders": read_attrs(shard_path(renders, 0)), "generated": made}  # fmt: skip
+    if start is not None:
+        record["start"] = go_on_from(parser, start) | {"sha256": sha256(start)}
     record |= train(parser, schedule, loss_of, folder / "state.pt", {**record, "steps": schedule.steps})
     for name, data in sources.items():
         rest = slice(min(training[name], len(data["image"]) - 1), None)
